@@ -1,0 +1,49 @@
+/**
+ * Every error code of Holdfast: its kind, what causes it, and what the operator does about it.
+ * `docs/ERRORS.md` is generated from this table; a check compares the two both ways.
+ *
+ * Kinds decide the behaviour in one place each:
+ * input: the caller's bytes are wrong (400, 413). auth: token or scope (401, 403).
+ * overload: a bounded queue or watermark is full (503). transient: try again (503).
+ * corrupt: a checksum does not hold (500). environment: disk or system refuses (503).
+ * bug: an assertion failed; the process stops.
+ */
+export type ErrorKind =
+  | 'input'
+  | 'auth'
+  | 'overload'
+  | 'transient'
+  | 'corrupt'
+  | 'environment'
+  | 'bug';
+
+interface CodeEntry {
+  readonly kind: ErrorKind;
+  readonly cause: string;
+  readonly remedy: string;
+}
+
+export const errorCodes = {
+  HF_BUG: {
+    kind: 'bug',
+    cause: 'An internal assertion failed.',
+    remedy: 'Restart happens by itself; report the log lines around this code.',
+  },
+  HF_IO: {
+    kind: 'environment',
+    cause: 'The operating system refused a file operation; the message names path and error.',
+    remedy: 'Check the disk (`dmesg`, SMART), its mount state and its permissions.',
+  },
+  HF_IO_SHORT_WRITE: {
+    kind: 'environment',
+    cause: 'The disk took fewer bytes than it was given, usually because it is full.',
+    remedy: 'Free space on the disk of the data directory.',
+  },
+  HF_DISK_FULL: {
+    kind: 'environment',
+    cause: 'Free space fell below the hard watermark (storage.hard_free) or the disk is full.',
+    remedy: 'Free space or enlarge the disk; writes are accepted again by themselves.',
+  },
+} as const satisfies Record<string, CodeEntry>;
+
+export type ErrorCode = keyof typeof errorCodes;
