@@ -1,6 +1,6 @@
 /**
  * The two clocks of the gateway. Wall time stamps rows and logs; monotonic time measures ages and
- * time-outs, so that nothing durable depends on the wall clock (contract W10). Tests pass their own.
+ * time-outs, so that nothing durable depends on the wall clock (W10). Tests pass another.
  */
 export interface Clock {
   /** Wall time, microseconds since 1970 UTC; exact integer below 2^53. */

@@ -46,7 +46,7 @@ export interface ColumnBatch {
   readonly columns: readonly ColumnValues[];
 }
 
-/** One request, decided: what one WAL record holds. LSN ordinals run through the batches in order. */
+/** One request, decided: what one WAL record holds. Ordinals run through the batches in order. */
 export interface RequestBatch {
   /** Batches with at least one row each; rejected rows stand among them (`_internal`). */
   readonly batches: readonly ColumnBatch[];
