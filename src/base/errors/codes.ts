@@ -44,6 +44,31 @@ export const errorCodes = {
     cause: 'Free space fell below the hard watermark (storage.hard_free) or the disk is full.',
     remedy: 'Free space or enlarge the disk; writes are accepted again by themselves.',
   },
+  HF_FORMAT_NEWER: {
+    kind: 'environment',
+    cause: 'Something on the disk was written in a newer format than this Holdfast knows.',
+    remedy: 'Start the version that wrote it, or a later one; nothing was changed.',
+  },
+  HF_WAL_RECORD_BAD: {
+    kind: 'corrupt',
+    cause: 'The content of a WAL record makes no sense although its checksum holds.',
+    remedy: 'Keep a copy of wal/ and report it with the output of `holdfast wal inspect`.',
+  },
+  HF_WAL_QUEUE_FULL: {
+    kind: 'overload',
+    cause: 'More bytes wait for the write-ahead log than its queue may hold: the disk is slower.',
+    remedy: 'Senders try again by themselves; look at the sync latency of the disk if it stays.',
+  },
+  HF_WAL_FAILED: {
+    kind: 'environment',
+    cause: 'The write-ahead log cannot be written: the disk refused a write or a sync.',
+    remedy: 'Check the disk (`dmesg`, SMART, free space); the log is tried again each second.',
+  },
+  HF_WAL_THREAD_LOST: {
+    kind: 'environment',
+    cause: 'The thread of the write-ahead log ended; no write can be made durable.',
+    remedy: 'Holdfast stops and is restarted; what was acknowledged is in the log. Report it.',
+  },
 } as const satisfies Record<string, CodeEntry>;
 
 export type ErrorCode = keyof typeof errorCodes;
