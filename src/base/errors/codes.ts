@@ -49,6 +49,11 @@ export const errorCodes = {
     cause: 'Something on the disk was written in a newer format than this Holdfast knows.',
     remedy: 'Start the version that wrote it, or a later one; nothing was changed.',
   },
+  HF_LOG_APPEND: {
+    kind: 'environment',
+    cause: 'A write or sync of a log failed, or the log has no segment that it can write to.',
+    remedy: 'Senders try again by themselves; check the disk (`dmesg`, SMART, free space).',
+  },
   HF_WAL_RECORD_BAD: {
     kind: 'corrupt',
     cause: 'The content of a WAL record makes no sense although its checksum holds.',
@@ -67,6 +72,26 @@ export const errorCodes = {
   HF_WAL_THREAD_LOST: {
     kind: 'environment',
     cause: 'The thread of the write-ahead log ended; no write can be made durable.',
+    remedy: 'Holdfast stops and is restarted; what was acknowledged is in the log. Report it.',
+  },
+  HF_JOURNAL_RECORD_BAD: {
+    kind: 'corrupt',
+    cause: 'The content of a commit journal record makes no sense although its checksum holds.',
+    remedy: 'Keep a copy of journal/ and report it; nothing was changed.',
+  },
+  HF_COMMIT_CONFLICT: {
+    kind: 'transient',
+    cause: 'A commit would remove a file that another commit removed meanwhile.',
+    remedy: 'Nothing to do: the job starts again from the new state.',
+  },
+  HF_COMMIT_REFUSED: {
+    kind: 'environment',
+    cause: 'The commit journal could not be written; the commit did not happen.',
+    remedy: 'Check the disk (`dmesg`, SMART, free space); commits are tried again by themselves.',
+  },
+  HF_COMMIT_THREAD_LOST: {
+    kind: 'environment',
+    cause: 'The thread of the commit journal ended; nothing can be filed any more.',
     remedy: 'Holdfast stops and is restarted; what was acknowledged is in the log. Report it.',
   },
 } as const satisfies Record<string, CodeEntry>;
