@@ -1,0 +1,43 @@
+/** Figures of a process and its children, as the kernel counts them (proc(5)). */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+const ticksPerSecond = 100;
+
+function childrenOf(pid: number): readonly number[] {
+  const found: number[] = [];
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    const children = readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim();
+    for (const child of children.split(' ')) if (child !== '') found.push(Number(child));
+  }
+  return found;
+}
+
+/** CPU seconds, user and system, of `pid` with all threads, and of its living children. */
+export function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  // Fields 14 to 17: utime, stime, and the same of children that were waited for.
+  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+  const children = childrenOf(pid).reduce((sum, child) => sum + cpuSeconds(child), 0);
+  return ticks / ticksPerSecond + children;
+}
+
+function statusKiB(pid: number, key: string): number {
+  const line = new RegExp(`^${key}:\\s+(\\d+) kB`, 'm');
+  return Number(line.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
+}
+
+/** Resident memory now and at its peak, in MiB, of the process alone. */
+export function residentMiB(pid: number): { readonly now: number; readonly peak: number } {
+  return { now: statusKiB(pid, 'VmRSS') / 1024, peak: statusKiB(pid, 'VmHWM') / 1024 };
+}
+
+/** Bytes of all files below `directory`. */
+export function directoryBytes(directory: string): number {
+  let bytes = 0;
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name);
+    bytes += entry.isDirectory() ? directoryBytes(path) : statSync(path).size;
+  }
+  return bytes;
+}
