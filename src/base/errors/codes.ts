@@ -94,6 +94,86 @@ export const errorCodes = {
     cause: 'The thread of the commit journal ended; nothing can be filed any more.',
     remedy: 'Holdfast stops and is restarted; what was acknowledged is in the log. Report it.',
   },
+  HF_CONFIG: {
+    kind: 'input',
+    cause: 'An option is unknown, cannot be read, or contradicts another; the message names it.',
+    remedy: 'Correct it as the message says; `holdfast serve --help` lists all options.',
+  },
+  HF_USAGE: {
+    kind: 'input',
+    cause: 'A command was given words or flags that it does not know.',
+    remedy: 'Read `holdfast help VERB`.',
+  },
+  HF_DATA_LOCKED: {
+    kind: 'transient',
+    cause: 'Another gateway holds the data directory; the message names its process.',
+    remedy: 'Stop that gateway, or give this one another storage.data_dir.',
+  },
+  HF_FILE_SYSTEM: {
+    kind: 'environment',
+    cause: 'The file system of the data directory cannot keep what Holdfast needs it to keep.',
+    remedy: 'Put storage.data_dir on a case-sensitive local file system such as ext4 or xfs.',
+  },
+  HF_PARAMETER: {
+    kind: 'input',
+    cause: 'A query parameter, header or control body of a request is not valid.',
+    remedy: 'Correct the request as the message says.',
+  },
+  HF_BODY_TOO_LARGE: {
+    kind: 'input',
+    cause: 'A body is larger than server.max_body, counted after decompression.',
+    remedy: 'Send smaller batches, or raise server.max_body.',
+  },
+  HF_BODY_ENCODING: {
+    kind: 'input',
+    cause: 'The compression of a body is unknown or broken.',
+    remedy: 'Send gzip, zstd or plain bytes, with the matching Content-Encoding.',
+  },
+  HF_ROUTE_UNKNOWN: {
+    kind: 'input',
+    cause: 'There is nothing at this path.',
+    remedy: 'Look the path up in the documents; paths have no trailing words of their own.',
+  },
+  HF_METHOD: {
+    kind: 'input',
+    cause: 'The path exists, but not for this HTTP method.',
+    remedy: 'Use a method from the Allow header of the answer.',
+  },
+  HF_HTTP: {
+    kind: 'input',
+    cause: 'The request is not well-formed HTTP, or asks for something that HTTP cannot give.',
+    remedy: 'Look at the client that sent it.',
+  },
+  HF_DATABASE_UNKNOWN: {
+    kind: 'input',
+    cause: 'The database does not exist and ingest.create_databases is off.',
+    remedy: 'Create it (`CREATE DATABASE`), or switch ingest.create_databases on.',
+  },
+  HF_NOT_LOCAL: {
+    kind: 'auth',
+    cause: 'A request to an open gateway does not come from a program of this machine.',
+    remedy: 'Use http://127.0.0.1:8086 or http://localhost:8086, with no proxy in between.',
+  },
+  HF_RECOVERING: {
+    kind: 'transient',
+    cause: 'The write-ahead log is still being read after a start.',
+    remedy: 'Senders try again by themselves; `/ready` shows the progress.',
+  },
+  HF_SHUTTING_DOWN: {
+    kind: 'transient',
+    cause: 'The gateway is stopping.',
+    remedy: 'Senders try again by themselves once it runs again.',
+  },
+  HF_QUERY_TIMEOUT: {
+    kind: 'input',
+    cause: 'A query took longer than query.timeout.',
+    remedy: 'Narrow its time range, or raise query.timeout.',
+  },
+  HF_UNREACHABLE: {
+    kind: 'transient',
+    cause: 'A command found no gateway at its address.',
+    remedy: 'Start one (`holdfast serve`), or name its address with --url.',
+  },
 } as const satisfies Record<string, CodeEntry>;
 
 export type ErrorCode = keyof typeof errorCodes;
