@@ -159,6 +159,16 @@ export const errorCodes = {
     cause: 'The write-ahead log is still being read after a start.',
     remedy: 'Senders try again by themselves; `/ready` shows the progress.',
   },
+  HF_INGEST_MEMORY: {
+    kind: 'overload',
+    cause: 'Buffers, queued flushes and requests fill ingest.memory: rows come faster than files go.',
+    remedy: 'Senders try again by themselves; raise ingest.memory or look at the disk if it stays.',
+  },
+  HF_WAL_STALLED: {
+    kind: 'overload',
+    cause: 'The oldest write waits for its sync for more than four seconds: the disk is stuck or slow.',
+    remedy: 'Senders try again by themselves; check the disk (`dmesg`, SMART) if it stays.',
+  },
   HF_SHUTTING_DOWN: {
     kind: 'transient',
     cause: 'The gateway is stopping.',
@@ -168,6 +178,61 @@ export const errorCodes = {
     kind: 'input',
     cause: 'A query took longer than query.timeout.',
     remedy: 'Narrow its time range, or raise query.timeout.',
+  },
+  HF_QUERY_SYNTAX: {
+    kind: 'input',
+    cause: 'The SQL text does not parse; the message says where.',
+    remedy: 'Correct the statement.',
+  },
+  HF_QUERY_REFUSED: {
+    kind: 'input',
+    cause: 'The statement is not one SELECT (or SHOW, DESCRIBE), or calls a function that is off.',
+    remedy: 'Send one SELECT over measurements; files and settings are not reachable by SQL.',
+  },
+  HF_QUERY_INVALID: {
+    kind: 'input',
+    cause: 'The query engine refused the statement: unknown column, wrong types, bad parameter.',
+    remedy: 'Correct the statement; `DESCRIBE measurement` lists the columns.',
+  },
+  HF_QUERY_UNKNOWN_MEASUREMENT: {
+    kind: 'input',
+    cause: 'A query names a measurement or database that does not exist, or is not unique.',
+    remedy: 'Take one of the names that the message lists; quote it if it has odd characters.',
+  },
+  HF_QUERY_INTERNAL: {
+    kind: 'auth',
+    cause: 'A query names the database `_internal` without administrator rights.',
+    remedy: 'Use a token with administrator rights.',
+  },
+  HF_QUERY_QUEUE_FULL: {
+    kind: 'overload',
+    cause: 'query.queue_max queries are waiting already.',
+    remedy: 'Try again later; raise query.pool_size or query.queue_max if it stays so.',
+  },
+  HF_QUERY_MEMORY: {
+    kind: 'overload',
+    cause: 'The query needs more memory than query.memory leaves it, spilling included.',
+    remedy: 'Narrow its time range or columns, or raise query.memory.',
+  },
+  HF_QUERY_CANCELLED: {
+    kind: 'transient',
+    cause: 'The client went away, or the query was cancelled.',
+    remedy: 'None needed; send the query again if its answer is still wanted.',
+  },
+  HF_QUERY_FAILED: {
+    kind: 'corrupt',
+    cause: 'The query engine could not read a file or broke while it ran the query.',
+    remedy: 'Look for alarms about quarantined files; report it if there are none.',
+  },
+  HF_QUERY_SNAPSHOT_GONE: {
+    kind: 'transient',
+    cause: 'The query engine was seeded anew and no longer knows the snapshot of the query.',
+    remedy: 'None needed; the query starts anew by itself.',
+  },
+  HF_QUERY_ENGINE_DOWN: {
+    kind: 'transient',
+    cause: 'The query process is not running, or ended while it answered.',
+    remedy: 'It restarts by itself; if it does not, the log says why.',
   },
   HF_UNREACHABLE: {
     kind: 'transient',
