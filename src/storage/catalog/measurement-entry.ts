@@ -1,0 +1,260 @@
+/**
+ * The columns of one measurement as the schema registry grows them: logical columns, which SQL
+ * shows, over physical ones, which files hold. Lives on the main thread. Each change is reported
+ * to `PendingChanges`, so that it rides in a commit.
+ *
+ * I1. A physical column never changes its name, type or id; a logical column only gains parts and
+ *     goes from `unknown` to `tag` or `field` at most once.
+ * I2. SQL names, physical names and the reserved names are one namespace by case folding.
+ * I3. Ids of physical columns and indexes of logical ones are given in order from 0.
+ */
+import { assert, present } from '../../base/lib/assert.ts';
+import type { ColumnAddition } from '../../base/model/commit.ts';
+import { ColumnNames } from '../../base/model/names.ts';
+import type {
+  ColumnKind,
+  ColumnRef,
+  LogicalColumn,
+  MeasurementSchema,
+  PhysicalColumn,
+  PhysicalType,
+} from '../../base/model/schema.ts';
+import {
+  basePart,
+  canHold,
+  conflictText,
+  storedType,
+  wantedPartName,
+  type ValueForm,
+} from './number-parts.ts';
+import type { PendingChanges } from './pending-changes.ts';
+
+/** What a value asks for: a column of that kind and spelling that can hold that form. */
+export interface ColumnWish {
+  readonly kind: ColumnKind;
+  readonly spelling: string;
+  readonly form: ValueForm;
+}
+
+/** Why a row is not taken. `conflict`: type conflict. `cap`: a limit of the registry. */
+export interface Refusal {
+  readonly kind: 'parse' | 'conflict' | 'cap';
+  readonly reason: string;
+}
+
+/** `fits`: the column stands. `adds`: one physical column would be made. */
+export type WishOutlook = 'fits' | 'adds' | Refusal;
+
+export class MeasurementEntry {
+  readonly id: number;
+  readonly database: string;
+  readonly name: string;
+  readonly #pending: PendingChanges;
+  readonly #names = new ColumnNames();
+  readonly #columns: LogicalColumn[] = [];
+  /** Kind and spelling to the index of the logical column; see `keyOf`. */
+  readonly #bySpelling = new Map<string, number>();
+  readonly #bySqlName = new Map<string, number>();
+  /** By id of the physical column. */
+  readonly #refs: ColumnRef[] = [];
+  readonly #refsByName = new Map<string, ColumnRef>();
+  /** Where columns of dialects that name no kinds went: spelling and form to logical index. */
+  readonly #placed = new Map<string, number>();
+  #schema: MeasurementSchema | undefined;
+
+  constructor(id: number, database: string, name: string, pending: PendingChanges) {
+    this.id = id;
+    this.database = database;
+    this.name = name;
+    this.#pending = pending;
+  }
+
+  /** Number of physical columns. */
+  get columnCount(): number {
+    return this.#refs.length;
+  }
+
+  /** The measurement as it stands now; a later change gives a new object. */
+  get schema(): MeasurementSchema {
+    this.#schema ??= {
+      id: this.id,
+      database: this.database,
+      name: this.name,
+      columns: [...this.#columns],
+    };
+    return this.#schema;
+  }
+
+  /** Physical column by its exact name in files. */
+  physical(name: string): ColumnRef | undefined {
+    return this.#refsByName.get(name);
+  }
+
+  /** Physical column by its id. */
+  physicalById(id: number): ColumnRef | undefined {
+    return this.#refs[id];
+  }
+
+  /** What `column` would come to; changes nothing. */
+  outlook(wish: ColumnWish): WishOutlook {
+    const index = this.#find(wish);
+    if (typeof index === 'object') return index;
+    if (index === undefined) return 'adds';
+    return this.#partFor(index, wish.form) === undefined ? 'adds' : 'fits';
+  }
+
+  /**
+   * The physical column in which a value of that form is stored, made if there is none yet; or the
+   * refusal if the column of that spelling holds another type. Caps are the registry's business.
+   */
+  column(wish: ColumnWish): ColumnRef | Refusal {
+    const found = this.#find(wish);
+    if (typeof found === 'object') return found;
+    const index = found ?? this.#addLogical(wish.kind, wish.spelling, undefined);
+    const kind = this.#at(index).kind;
+    if (kind === 'unknown' && wish.kind !== 'unknown') this.#setKind(index, wish.kind);
+    if (wish.kind === 'unknown') this.#placed.set(placeKey(wish), index);
+    return this.#partFor(index, wish.form) ?? this.#addPart(index, wish.form);
+  }
+
+  /** Learns a column as a WAL record names it, and returns it with its id. */
+  adopt(ref: ColumnRef): ColumnRef {
+    const known = this.#refsByName.get(ref.physical.name);
+    if (known === undefined) {
+      const index =
+        this.#bySqlName.get(ref.sqlName) ?? this.#addLogical(ref.kind, ref.spelling, ref.sqlName);
+      this.#raiseKind(index, ref.kind);
+      return this.#addPhysical(index, ref.physical.name, ref.physical.type);
+    }
+    assert(
+      known.physical.type === ref.physical.type,
+      `column ${ref.physical.name} of ${this.name} is ${known.physical.type} in the catalog and ` +
+        `${ref.physical.type} in the log`,
+    );
+    if (known.kind === ref.kind || ref.kind === 'unknown') return known;
+    this.#raiseKind(present(this.#bySqlName.get(known.sqlName), known.sqlName), ref.kind);
+    return present(this.#refsByName.get(ref.physical.name), ref.physical.name);
+  }
+
+  /** Takes a column as the catalog has it; nothing becomes pending. Called in order of ids. */
+  restore(addition: ColumnAddition): void {
+    const { logical, kind, spelling, sqlName, columnId } = addition;
+    if (logical === this.#columns.length) this.#pushLogical(kind, spelling, sqlName);
+    assert(
+      this.#columns[logical]?.sqlName === sqlName && columnId === this.#refs.length,
+      `columns of ${this.name} are out of order at ${columnId}`,
+    );
+    this.#pushPhysical(logical, { id: columnId, name: addition.name, type: addition.type });
+  }
+
+  #at(index: number): LogicalColumn {
+    return present(this.#columns[index], `column ${index} of ${this.name}`);
+  }
+
+  /** Index of the logical column that a wish goes to, undefined if it needs a new one. */
+  #find(wish: ColumnWish): number | undefined | Refusal {
+    const { kind, spelling, form } = wish;
+    const kinds: readonly ColumnKind[] =
+      kind === 'unknown' ? ['unknown', 'tag', 'field'] : [kind, 'unknown'];
+    if (kind === 'unknown') {
+      const placed = this.#placed.get(placeKey(wish));
+      if (placed !== undefined) return placed;
+    }
+    let refused: LogicalColumn | undefined;
+    for (const each of kinds) {
+      const index = this.#bySpelling.get(keyOf(each, spelling));
+      if (index === undefined) continue;
+      const column = this.#at(index);
+      if (canHold(column, form)) return index;
+      // A tag or field beside an unknown column that cannot be it is a column of its own.
+      if (each === kind || kind === 'unknown') refused ??= column;
+      if (each === kind) break;
+    }
+    if (refused === undefined) return undefined;
+    return { kind: 'conflict', reason: conflictText(this.name, spelling, form, refused) };
+  }
+
+  #partFor(index: number, form: ValueForm): ColumnRef | undefined {
+    const column = this.#at(index);
+    const type = storedType(basePart(column)?.type, form);
+    const part = column.parts.find((each) => each.type === type);
+    return part === undefined ? undefined : this.#refs[part.id];
+  }
+
+  #addPart(index: number, form: ValueForm): ColumnRef {
+    const column = this.#at(index);
+    const type = storedType(basePart(column)?.type, form);
+    const wanted = wantedPartName(column, type);
+    // The SQL name was taken when the logical column was made, and its base part bears it.
+    const name = wanted === column.sqlName ? wanted : this.#names.takeFree(wanted);
+    return this.#addPhysical(index, name, type);
+  }
+
+  #addLogical(kind: ColumnKind, spelling: string, sqlName: string | undefined): number {
+    return this.#pushLogical(kind, spelling, sqlName ?? this.#names.takeFree(spelling));
+  }
+
+  #pushLogical(kind: ColumnKind, spelling: string, sqlName: string): number {
+    const index = this.#columns.push({ kind, spelling, sqlName, parts: [] }) - 1;
+    this.#names.take(sqlName);
+    this.#bySpelling.set(keyOf(kind, spelling), index);
+    this.#bySqlName.set(sqlName, index);
+    this.#schema = undefined;
+    return index;
+  }
+
+  #addPhysical(index: number, name: string, type: PhysicalType): ColumnRef {
+    const id = this.#refs.length;
+    const ref = this.#pushPhysical(index, { id, name, type });
+    const { kind, spelling, sqlName } = ref;
+    this.#pending.addColumn({
+      measurementId: this.id,
+      columnId: id,
+      logical: index,
+      kind,
+      spelling,
+      sqlName,
+      name,
+      type,
+    });
+    return ref;
+  }
+
+  #pushPhysical(index: number, physical: PhysicalColumn): ColumnRef {
+    const column = this.#at(index);
+    const { kind, spelling, sqlName } = column;
+    this.#columns[index] = { kind, spelling, sqlName, parts: [...column.parts, physical] };
+    this.#names.take(physical.name);
+    this.#schema = undefined;
+    return this.#setRef({ kind, spelling, sqlName, physical });
+  }
+
+  #setRef(ref: ColumnRef): ColumnRef {
+    this.#refs[ref.physical.id] = ref;
+    this.#refsByName.set(ref.physical.name, ref);
+    return ref;
+  }
+
+  #raiseKind(index: number, kind: ColumnKind): void {
+    if (kind !== 'unknown' && this.#at(index).kind === 'unknown') this.#setKind(index, kind);
+  }
+
+  #setKind(index: number, kind: ColumnKind): void {
+    const { spelling, sqlName, parts } = this.#at(index);
+    this.#bySpelling.delete(keyOf('unknown', spelling));
+    this.#bySpelling.set(keyOf(kind, spelling), index);
+    this.#columns[index] = { kind, spelling, sqlName, parts };
+    for (const physical of parts) this.#setRef({ kind, spelling, sqlName, physical });
+    this.#schema = undefined;
+    this.#pending.setKind(this.id, index, kind);
+  }
+}
+
+function keyOf(kind: ColumnKind, spelling: string): string {
+  return `${kind}:${spelling}`;
+}
+
+/** Numbers share one place whatever part they go to. */
+function placeKey({ spelling, form }: ColumnWish): string {
+  return form === 'string' || form === 'boolean' ? `${form}:${spelling}` : `number:${spelling}`;
+}

@@ -1,0 +1,97 @@
+/**
+ * What the registry knows and no commit holds yet. It rides in the first flush commit that needs
+ * it; until a commit with it is confirmed it is offered again, so a refused commit loses nothing.
+ *
+ * I1. Column additions of a measurement are offered in the order of their ids, from the first
+ *     unconfirmed one on: what commits hold of a measurement is always a prefix of its columns.
+ */
+import type {
+  ColumnAddition,
+  Commit,
+  CommitProposal,
+  MeasurementAddition,
+} from '../../base/model/commit.ts';
+import type { ColumnKind } from '../../base/model/schema.ts';
+
+/** The part of a proposal that concerns names and columns; empty lists are left out. */
+export type SchemaChanges = Pick<
+  CommitProposal,
+  'databases' | 'measurements' | 'columns' | 'kinds'
+>;
+
+type KindChange = NonNullable<CommitProposal['kinds']>[number];
+
+export class PendingChanges {
+  readonly #databases = new Set<string>();
+  readonly #measurements = new Map<number, MeasurementAddition>();
+  readonly #columns = new Map<number, ColumnAddition[]>();
+  readonly #kinds = new Map<number, Map<number, ColumnKind>>();
+
+  addDatabase(name: string): void {
+    this.#databases.add(name);
+  }
+
+  addMeasurement(addition: MeasurementAddition): void {
+    this.#measurements.set(addition.id, addition);
+  }
+
+  addColumn(addition: ColumnAddition): void {
+    const known = this.#columns.get(addition.measurementId);
+    if (known === undefined) this.#columns.set(addition.measurementId, [addition]);
+    else known.push(addition);
+  }
+
+  setKind(measurementId: number, logical: number, kind: ColumnKind): void {
+    const known = this.#kinds.get(measurementId) ?? new Map<number, ColumnKind>();
+    known.set(logical, kind);
+    this.#kinds.set(measurementId, known);
+  }
+
+  /** All databases, and what concerns those measurements. Changes nothing here. */
+  offer(measurementIds: Iterable<number>): SchemaChanges {
+    const measurements: MeasurementAddition[] = [];
+    const columns: ColumnAddition[] = [];
+    const kinds: KindChange[] = [];
+    for (const id of new Set(measurementIds)) {
+      const measurement = this.#measurements.get(id);
+      if (measurement !== undefined) measurements.push(measurement);
+      columns.push(...(this.#columns.get(id) ?? []));
+      for (const [logical, kind] of this.#kinds.get(id) ?? []) {
+        kinds.push({ measurementId: id, logical, kind });
+      }
+    }
+    return {
+      ...(this.#databases.size > 0 && { databases: [...this.#databases] }),
+      ...(measurements.length > 0 && { measurements }),
+      ...(columns.length > 0 && { columns }),
+      ...(kinds.length > 0 && { kinds }),
+    };
+  }
+
+  /** Forgets what `commit` holds. */
+  confirm(commit: Commit): void {
+    for (const name of commit.databases ?? []) this.#databases.delete(name);
+    for (const { id } of commit.measurements ?? []) this.#measurements.delete(id);
+    const highest = new Map<number, number>();
+    for (const { measurementId, columnId } of commit.columns ?? []) {
+      highest.set(measurementId, Math.max(columnId, highest.get(measurementId) ?? 0));
+    }
+    for (const [id, last] of highest) {
+      const rest = (this.#columns.get(id) ?? []).filter((each) => each.columnId > last);
+      if (rest.length === 0) this.#columns.delete(id);
+      else this.#columns.set(id, rest);
+    }
+    for (const { measurementId, logical, kind } of commit.kinds ?? []) {
+      const known = this.#kinds.get(measurementId);
+      if (known?.get(logical) === kind) known.delete(logical);
+      if (known?.size === 0) this.#kinds.delete(measurementId);
+    }
+  }
+
+  clear(): void {
+    this.#databases.clear();
+    this.#measurements.clear();
+    this.#columns.clear();
+    this.#kinds.clear();
+  }
+}

@@ -1,0 +1,287 @@
+/**
+ * The schema registry: which databases, measurements and columns there are, and in which column a
+ * value is stored. All of it is decided here, once, when a row comes in; log, files and SQL only
+ * repeat it. Main thread only. The decoders keep its answers in caches; `generation` says when to
+ * drop them.
+ *
+ * I1. Ids of measurements are given in order from `firstMeasurementId` and never given again.
+ * I2. What no commit holds yet is offered by `takeChanges` until `confirm` saw it in a commit.
+ * I3. `adopt` takes what a WAL record says, also where a cap or rule of today would refuse it:
+ *     the row was acknowledged.
+ */
+import type { ColumnBatch, RequestBatch } from '../../base/model/column-batch.ts';
+import type { CatalogState, Commit } from '../../base/model/commit.ts';
+import { foldName, matchName, nameProblem, type NameMatch } from '../../base/model/names.ts';
+import {
+  firstMeasurementId,
+  internalDatabase,
+  reservedMeasurements,
+  type ColumnRef,
+  type MeasurementSchema,
+} from '../../base/model/schema.ts';
+import { assert, present } from '../../base/lib/assert.ts';
+import { MeasurementEntry, type ColumnWish, type Refusal } from './measurement-entry.ts';
+import { PendingChanges, type SchemaChanges } from './pending-changes.ts';
+
+export interface SchemaRegistryOptions {
+  /** Physical columns of one measurement. */
+  readonly columnsMax: number;
+  /** Measurements of all databases together. */
+  readonly measurementsMax: number;
+  readonly databasesMax: number;
+  /** UTF-8 bytes of a name. */
+  readonly nameBytesMax: number;
+  /** False: a row for an unknown database is refused. */
+  readonly createDatabases: boolean;
+}
+
+/** Names of the measurements that Holdfast files for itself in `_internal`, by id. */
+const reservedNames: ReadonlyMap<number, string> = new Map([
+  [reservedMeasurements.deadLetters, 'dead_letters'],
+  [reservedMeasurements.idempotencyKeys, 'idempotency_keys'],
+]);
+
+const timeFolded = foldName('time');
+
+/** The columns for a row's wishes, in their order. */
+export interface Admitted {
+  readonly entry: MeasurementEntry;
+  readonly columns: readonly ColumnRef[];
+}
+
+export class SchemaRegistry {
+  readonly options: SchemaRegistryOptions;
+  readonly #pending = new PendingChanges();
+  readonly #databases = new Map<string, Map<string, MeasurementEntry>>();
+  readonly #byId = new Map<number, MeasurementEntry>();
+  #nextId = firstMeasurementId;
+  #generation = 0;
+
+  constructor(options: SchemaRegistryOptions) {
+    this.options = options;
+    this.#addReserved();
+  }
+
+  /** Grows when entries handed out before are no longer valid; caches of them must go. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Starts over from the catalog's state; what was pending is forgotten. */
+  load(state: CatalogState): void {
+    this.#pending.clear();
+    this.#databases.clear();
+    this.#byId.clear();
+    this.#nextId = firstMeasurementId;
+    this.#generation += 1;
+    for (const name of state.databases) this.#databases.set(name, new Map());
+    for (const { id, database, name } of state.measurements) this.#insert(id, database, name);
+    this.#addReserved();
+    const columns = [...state.columns].sort(
+      (a, b) => a.measurementId - b.measurementId || a.columnId - b.columnId,
+    );
+    for (const column of columns) this.#entry(column.measurementId).restore(column);
+  }
+
+  /** True if there is a database of exactly that name (`_internal` included). */
+  hasDatabase(name: string): boolean {
+    return this.#databases.has(name);
+  }
+
+  /** Names of the senders' databases, sorted; `_internal` is not among them. */
+  databases(): readonly string[] {
+    return [...this.#databases.keys()].filter((name) => name !== internalDatabase).sort();
+  }
+
+  /** Makes a database; it is pending until a commit holds it. Returns why not, if it cannot. */
+  createDatabase(name: string): Refusal | undefined {
+    if (this.#databases.has(name) && name !== internalDatabase) return undefined;
+    const refusal = this.#databaseProblem(name);
+    if (refusal === undefined) this.#addDatabase(name);
+    return refusal;
+  }
+
+  /** Measurements of a database, sorted by name. */
+  measurements(database: string): readonly MeasurementSchema[] {
+    const entries = [...(this.#databases.get(database)?.values() ?? [])];
+    return entries.map((entry) => entry.schema).sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** The measurement of exactly that name. */
+  find(database: string, name: string): MeasurementSchema | undefined {
+    return this.#databases.get(database)?.get(name)?.schema;
+  }
+
+  byId(id: number): MeasurementSchema | undefined {
+    return this.#byId.get(id)?.schema;
+  }
+
+  /** As SQL names measurements: exactly, else the only one equal but for case. */
+  match(database: string, name: string): NameMatch<MeasurementSchema> {
+    const entries = this.#databases.get(database) ?? new Map<string, MeasurementEntry>();
+    const match = matchName(entries, name);
+    return match.found === undefined ? match : { found: match.found.schema };
+  }
+
+  /** As SQL names databases. */
+  matchDatabase(name: string): NameMatch<string> {
+    return matchName(new Map([...this.#databases.keys()].map((each) => [each, each])), name);
+  }
+
+  /** The measurement that rows of senders go to, made (with its database) if it is new. */
+  measurement(database: string, name: string): MeasurementEntry | Refusal {
+    return (
+      this.peek(database, name) ??
+      this.#measurementProblem(database, name) ??
+      this.#create(database, name)
+    );
+  }
+
+  /** The senders' measurement of that name if there is one; never `_internal`. */
+  peek(database: string, name: string): MeasurementEntry | undefined {
+    if (database === internalDatabase) return undefined;
+    return this.#databases.get(database)?.get(name);
+  }
+
+  /** A measurement that Holdfast files for itself. */
+  reserved(id: number): MeasurementEntry {
+    assert(reservedNames.has(id), `measurement ${id} is not reserved`);
+    return this.#entry(id);
+  }
+
+  /**
+   * Columns for all values of a row, or the first refusal. All or nothing: a refused row leaves no
+   * measurement and no column behind.
+   */
+  admit(database: string, measurement: string, wishes: readonly ColumnWish[]): Admitted | Refusal {
+    const known = this.peek(database, measurement);
+    if (known === undefined) {
+      const refusal = this.#measurementProblem(database, measurement);
+      if (refusal !== undefined) return refusal;
+    }
+    const refusal = this.#wishProblem(known, wishes);
+    if (refusal !== undefined) return refusal;
+    const entry = known ?? this.#create(database, measurement);
+    const columns: ColumnRef[] = [];
+    for (const wish of wishes) {
+      const column = entry.column(wish);
+      // Two wishes of one row may meet in a column that was free before: a string and a number.
+      if ('reason' in column) return column;
+      columns.push(column);
+    }
+    return { entry, columns };
+  }
+
+  /**
+   * Learns the names and columns of a WAL record and returns it with the ids of its columns; the
+   * values are not touched. Records are given in LSN order, after `load`.
+   */
+  adopt(request: RequestBatch): RequestBatch {
+    return { ...request, batches: request.batches.map((batch) => this.#adoptBatch(batch)) };
+  }
+
+  /** What no commit holds yet: databases, and what the rows of those measurements need. */
+  takeChanges(measurementIds: Iterable<number>): SchemaChanges {
+    return this.#pending.offer(measurementIds);
+  }
+
+  /** Called with each commit, in order. */
+  confirm(commit: Commit): void {
+    this.#pending.confirm(commit);
+  }
+
+  #adoptBatch(batch: ColumnBatch): ColumnBatch {
+    const { measurementId, database, measurement } = batch;
+    // A name that meanwhile belongs to another id keeps that id: rows follow the name.
+    const entry =
+      this.#byId.get(measurementId) ??
+      this.#databases.get(database)?.get(measurement) ??
+      this.#create(database, measurement, measurementId);
+    const columns = batch.columns.map((column) => ({
+      ...column,
+      column: entry.adopt(column.column),
+    }));
+    return { ...batch, measurementId: entry.id, columns };
+  }
+
+  #entry(id: number): MeasurementEntry {
+    return present(this.#byId.get(id), `measurement ${id}`);
+  }
+
+  #insert(id: number, database: string, name: string): MeasurementEntry {
+    const entry = new MeasurementEntry(id, database, name, this.#pending);
+    const siblings = this.#databases.get(database) ?? new Map<string, MeasurementEntry>();
+    siblings.set(name, entry);
+    this.#databases.set(database, siblings);
+    this.#byId.set(id, entry);
+    this.#nextId = Math.max(this.#nextId, id + 1);
+    return entry;
+  }
+
+  #create(database: string, name: string, id = this.#nextId): MeasurementEntry {
+    if (!this.#databases.has(database)) this.#addDatabase(database);
+    this.#pending.addMeasurement({ id, database, name });
+    return this.#insert(id, database, name);
+  }
+
+  #addDatabase(name: string): void {
+    this.#databases.set(name, new Map());
+    this.#pending.addDatabase(name);
+  }
+
+  #addReserved(): void {
+    for (const [id, name] of reservedNames) {
+      if (!this.#byId.has(id)) this.#create(internalDatabase, name, id);
+    }
+  }
+
+  #databaseProblem(name: string): Refusal | undefined {
+    const reason = nameProblem('database', name, this.options.nameBytesMax);
+    if (reason !== undefined) return { kind: 'parse', reason };
+    if (name === internalDatabase) {
+      return { kind: 'parse', reason: `database "${name}" is reserved` };
+    }
+    const { databasesMax } = this.options;
+    // `_internal` is not counted.
+    if (this.#databases.size - 1 < databasesMax) return undefined;
+    return { kind: 'cap', reason: `max databases exceeded: ${databasesMax}` };
+  }
+
+  #measurementProblem(database: string, name: string): Refusal | undefined {
+    if (database === internalDatabase || !this.#databases.has(database)) {
+      const refusal = this.#databaseProblem(database);
+      if (refusal !== undefined) return refusal;
+      if (!this.options.createDatabases) {
+        return { kind: 'cap', reason: `database not found: "${database}"` };
+      }
+    }
+    const reason = nameProblem('measurement', name, this.options.nameBytesMax);
+    if (reason !== undefined) return { kind: 'parse', reason };
+    const { measurementsMax } = this.options;
+    if (this.#byId.size - reservedNames.size < measurementsMax) return undefined;
+    return { kind: 'cap', reason: `max measurements exceeded: ${measurementsMax}` };
+  }
+
+  #wishProblem(
+    entry: MeasurementEntry | undefined,
+    wishes: readonly ColumnWish[],
+  ): Refusal | undefined {
+    const { columnsMax, nameBytesMax } = this.options;
+    let count = entry?.columnCount ?? 0;
+    for (const wish of wishes) {
+      const outlook = entry?.outlook(wish) ?? 'adds';
+      if (outlook === 'fits') continue;
+      if (outlook !== 'adds') return outlook;
+      const what = wish.kind === 'tag' ? 'tag key' : 'field key';
+      const reason = nameProblem(what, wish.spelling, nameBytesMax);
+      if (reason !== undefined) return { kind: 'parse', reason };
+      // A row has one time; a tag of that name is a mistake of the sender, not a second one.
+      if (wish.kind === 'tag' && foldName(wish.spelling) === timeFolded) {
+        return { kind: 'parse', reason: `input tag "${wish.spelling}" is invalid` };
+      }
+      count += 1;
+    }
+    if (count <= Math.max(columnsMax, entry?.columnCount ?? 0)) return undefined;
+    return { kind: 'cap', reason: `max columns per measurement exceeded: ${columnsMax}` };
+  }
+}
