@@ -176,8 +176,14 @@ export const nodeFiles: Files = {
   makeDirectory(path) {
     return guarded('mkdir', path, () => {
       if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return false;
-      mkdirSync(path, { mode: 0o750 });
-      return true;
+      try {
+        mkdirSync(path, { mode: 0o750 });
+        return true;
+      } catch (error) {
+        // Another thread may have made it since; a file of that name is still an error.
+        if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return false;
+        throw error;
+      }
     });
   },
   rename(from, to) {

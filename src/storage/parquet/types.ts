@@ -1,0 +1,83 @@
+/**
+ * What goes to an encoder thread and what comes back. Rows are handed over as typed-array views of
+ * shared memory: a message carries only the views, so a flush of any size costs one message.
+ * The views must not change below `rowCount` once they are handed over; growing beyond is allowed.
+ */
+import type { ColumnValues } from '../../base/model/column-batch.ts';
+import type { FileFacts, FileStatistics } from '../../base/model/commit.ts';
+
+/** `parquet.compression`. */
+export type Compression = 'snappy' | 'zstd' | 'lz4' | 'none';
+
+/** Rows as columns. In each column, `rows` (if any) are indexes into this set, below rowCount. */
+export interface RowSet {
+  readonly rowCount: number;
+  /** `times.length === rowCount`. */
+  readonly times: BigInt64Array;
+  readonly columns: readonly ColumnValues[];
+  /**
+   * Pairs [first row, its `_seq`], ascending by row; `_seq` counts up by one a row until the next
+   * pair. `seqRuns[0] === 0`.
+   */
+  readonly seqRuns: Float64Array;
+}
+
+/** One file of a flush, decided before encoding so that its id is known (partition-plan.ts). */
+export interface PlannedFile {
+  readonly fileId: number;
+  /** UTC hours since 1970 whose rows go into this file, ascending, all of one UTC day. */
+  readonly hours: readonly number[];
+  /** Rows in these hours. */
+  readonly rows: number;
+  /** True for a file of the day's folder (P8). */
+  readonly dayFile: boolean;
+}
+
+/** Rows with or without identity; they never share a file (P17). */
+export interface FlushSet {
+  readonly hasIdentity: boolean;
+  readonly rows: RowSet;
+  readonly files: readonly PlannedFile[];
+}
+
+/** A sealed buffer: a contiguous LSN range of one measurement (P7). */
+export interface FlushJob {
+  readonly measurementId: number;
+  readonly database: string;
+  readonly measurement: string;
+  /** First and last LSN whose rows are in it. */
+  readonly lsns: readonly [number, number];
+  readonly sets: readonly FlushSet[];
+}
+
+export interface FlushResult {
+  /** One per planned file, in the order of `sets` and `files`; every file is durable (P9). */
+  readonly facts: readonly FileFacts[];
+  readonly statistics: readonly FileStatistics[];
+}
+
+/** Rows `from` to `to` (exclusive) of `rows`, as they stand in the buffer. */
+export interface HotJob {
+  readonly rows: RowSet;
+  readonly from: number;
+  readonly to: number;
+  /** Absolute path of the chunk; its directory exists. */
+  readonly path: string;
+}
+
+export interface HotResult {
+  readonly bytes: number;
+}
+
+/** What an encoder needs to know besides its jobs. */
+export interface EncoderSettings {
+  /** Absolute path of `<data_dir>/data`; exists and is durable. */
+  readonly dataDirectory: string;
+  readonly compression: Compression;
+}
+
+/** Encodes on other threads. Rejections are GatewayErrors; a failed flush leaves no file behind. */
+export interface Encoder {
+  flush(job: FlushJob): Promise<FlushResult>;
+  hot(job: HotJob): Promise<HotResult>;
+}
