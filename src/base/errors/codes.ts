@@ -161,12 +161,14 @@ export const errorCodes = {
   },
   HF_INGEST_MEMORY: {
     kind: 'overload',
-    cause: 'Buffers, queued flushes and requests fill ingest.memory: rows come faster than files go.',
+    cause:
+      'Buffers, queued flushes and requests fill ingest.memory: rows come faster than files go.',
     remedy: 'Senders try again by themselves; raise ingest.memory or look at the disk if it stays.',
   },
   HF_WAL_STALLED: {
     kind: 'overload',
-    cause: 'The oldest write waits for its sync for more than four seconds: the disk is stuck or slow.',
+    cause:
+      'The oldest write waits for its sync for more than four seconds: the disk is stuck or slow.',
     remedy: 'Senders try again by themselves; check the disk (`dmesg`, SMART) if it stays.',
   },
   HF_SHUTTING_DOWN: {
@@ -233,6 +235,26 @@ export const errorCodes = {
     kind: 'transient',
     cause: 'The query process is not running, or ended while it answered.',
     remedy: 'It restarts by itself; if it does not, the log says why.',
+  },
+  HF_PARQUET_FOOTER: {
+    kind: 'corrupt',
+    cause: 'The footer of a Parquet file is damaged, or Holdfast did not write the file.',
+    remedy: 'The file is kept; move files of other programs out of the data directory.',
+  },
+  HF_ENCODE: {
+    kind: 'transient',
+    cause: 'An encoder could not make a Parquet file of buffered rows.',
+    remedy: 'The flush is retried, the rows stay in the log; if it goes on, report the message.',
+  },
+  HF_ENCODER_LOST: {
+    kind: 'transient',
+    cause: 'An encoder thread ended in the middle of its work, usually for lack of memory.',
+    remedy: 'A new thread starts and the flush is retried; if it goes on, lower ingest.memory.',
+  },
+  HF_ENCODER_QUEUE_FULL: {
+    kind: 'overload',
+    cause: 'More work waits for the encoders than their queue holds.',
+    remedy: 'Try again; if it goes on, give the gateway more cores or write less.',
   },
   HF_UNREACHABLE: {
     kind: 'transient',
