@@ -92,23 +92,19 @@ class RadixSorter {
 
   /** Sorts by `keys[row]`, looking only at bits that differ between rows. */
   by(keys: Uint32Array): void {
-    let all = 0xffffffff;
-    let any = 0;
-    for (const key of keys) {
-      all &= key;
-      any |= key;
-    }
-    const differing = (all ^ any) >>> 0;
+    const first = keys[0] ?? 0;
+    let different = 0;
+    for (let row = 1; row < keys.length; row += 1) different |= (keys[row] as number) ^ first;
     for (let shift = 0; shift < 32; shift += digitBits) {
-      if (((differing >>> shift) & (digitCount - 1)) !== 0) this.#pass(keys, shift);
+      if (((different >>> shift) & (digitCount - 1)) !== 0) this.#pass(keys, shift);
     }
   }
 
   #pass(keys: Uint32Array, shift: number): void {
     const counts = this.#counts.fill(0);
     const mask = digitCount - 1;
-    for (const key of keys) {
-      const digit = (key >>> shift) & mask;
+    for (let row = 0; row < keys.length; row += 1) {
+      const digit = ((keys[row] as number) >>> shift) & mask;
       counts[digit] = (counts[digit] as number) + 1;
     }
     let start = 0;
@@ -119,7 +115,8 @@ class RadixSorter {
     }
     const { order } = this;
     const target = this.#spare;
-    for (const row of order) {
+    for (let index = 0; index < order.length; index += 1) {
+      const row = order[index] as number;
       const digit = ((keys[row] as number) >>> shift) & mask;
       const position = counts[digit] as number;
       counts[digit] = position + 1;
