@@ -1,0 +1,149 @@
+/**
+ * Keeps the query process's file index in step with the catalog (commit-protocol P12): a seed for
+ * each new process, then every commit in order, one batch at a time. A process that falls too far
+ * behind, or does not answer with the commit it was brought to, is seeded anew. Main thread.
+ */
+import { Readable } from 'node:stream';
+import type { CatalogState, Commit, CommitEvent, FileFacts } from '../base/model/commit.ts';
+import type { Applied, FileChange, FileEntry } from './child/wire.ts';
+import type { EngineProcess } from './engine-process.ts';
+import type { QueryHost } from './query-host.ts';
+
+/** Bytes of commits that may wait for the process while it is not loading a seed. */
+const backlogBytesMax = 16 * 2 ** 20;
+
+/** How long to wait before another seed when one failed though the process lives. */
+const retryMs = 1000;
+
+function entryOf(file: FileFacts): FileEntry {
+  const { id, measurementId, path, hours, columns } = file;
+  return { id, measurementId, path, hours, columns };
+}
+
+function changeOf(commit: Commit): FileChange {
+  return {
+    commit: commit.number,
+    adds: (commit.adds ?? []).map(entryOf),
+    removes: (commit.removes ?? []).map((removal) => removal.id),
+  };
+}
+
+function* seedLines(state: CatalogState): Iterable<string> {
+  for (const file of state.files) yield `${JSON.stringify(entryOf(file))}\n`;
+}
+
+interface QueuedChange {
+  readonly commit: number;
+  readonly line: string;
+}
+
+export interface FeedDependencies {
+  readonly host: Pick<QueryHost, 'seed' | 'onEvent'>;
+  readonly engine: Pick<EngineProcess, 'onReady' | 'requestJson'>;
+  /** Oldest commit that a running query may still ask for. */
+  readonly floor: () => number;
+}
+
+export class CommitFeed {
+  readonly #deps: FeedDependencies;
+  #queue: QueuedChange[] = [];
+  #queuedBytes = 0;
+  /** Counts seeds; whatever belongs to an older one is dropped. */
+  #generation = 0;
+  #state: 'idle' | 'seeding' | 'live' = 'idle';
+  #sending = false;
+  #stop = new AbortController();
+  #seeds = 0;
+
+  constructor(deps: FeedDependencies) {
+    this.#deps = deps;
+    deps.host.onEvent((event) => {
+      this.#onEvent(event);
+    });
+    deps.engine.onReady(() => {
+      void this.#seed();
+    });
+  }
+
+  /** Seeds sent so far; 1 is normal. */
+  get seeds(): number {
+    return this.#seeds;
+  }
+
+  close(): void {
+    this.#generation += 1;
+    this.#state = 'idle';
+    this.#stop.abort();
+  }
+
+  #onEvent({ commit }: CommitEvent): void {
+    if (this.#state === 'idle') return;
+    const line = `${JSON.stringify(changeOf(commit))}\n`;
+    this.#queue.push({ commit: commit.number, line });
+    this.#queuedBytes += line.length;
+    if (this.#state === 'seeding') return;
+    if (this.#queuedBytes > backlogBytesMax) void this.#seed();
+    else void this.#send();
+  }
+
+  async #seed(): Promise<void> {
+    this.#stop.abort();
+    this.#stop = new AbortController();
+    this.#generation += 1;
+    const generation = this.#generation;
+    this.#state = 'seeding';
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.#sending = false;
+    try {
+      const state = await this.#deps.host.seed();
+      if (generation !== this.#generation) return;
+      this.#seeds += 1;
+      const body = Readable.from(seedLines(state));
+      await this.#post(`/seed?commit=${String(state.commit)}`, body, state.commit);
+      if (generation !== this.#generation) return;
+      this.#queue = this.#queue.filter((change) => change.commit > state.commit);
+      this.#queuedBytes = this.#queue.reduce((sum, change) => sum + change.line.length, 0);
+      this.#state = 'live';
+    } catch {
+      this.#seedLater(generation);
+      return;
+    }
+    await this.#send();
+  }
+
+  async #send(): Promise<void> {
+    if (this.#sending || this.#state !== 'live') return;
+    const generation = this.#generation;
+    this.#sending = true;
+    try {
+      for (let last = this.#queue.at(-1); last !== undefined; last = this.#queue.at(-1)) {
+        const changes = this.#queue;
+        this.#queue = [];
+        const body = changes.map((change) => change.line).join('');
+        await this.#post(`/commits?floor=${String(this.#deps.floor())}`, body, last.commit);
+        if (generation !== this.#generation) return;
+        this.#queuedBytes -= body.length;
+      }
+    } catch {
+      this.#seedLater(generation);
+      return;
+    }
+    this.#sending = false;
+  }
+
+  async #post(path: string, body: string | Readable, expected: number): Promise<void> {
+    const answer = await this.#deps.engine.requestJson(path, body, this.#stop.signal);
+    const { applied } = answer as Applied;
+    if (applied !== expected) {
+      throw new Error(`the query process is at ${String(applied)}, not at ${String(expected)}`);
+    }
+  }
+
+  /** A process that died announces its successor by itself; one that lives is asked again. */
+  #seedLater(generation: number): void {
+    setTimeout(() => {
+      if (generation === this.#generation) void this.#seed();
+    }, retryMs).unref();
+  }
+}

@@ -1,0 +1,242 @@
+/**
+ * The query process as the main process sees it: started, niced, restarted with back-off when it
+ * ends, and reached by HTTP on a UNIX socket. Nothing is kept here for a dead process: whoever
+ * listens to `onReady` fills the next one. Main thread.
+ *
+ * The process holds a pipe from here and ends when it closes, so it cannot outlive the gateway.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { setPriority } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import type { Files } from '../base/disk/files.ts';
+import { fromWire, GatewayError, type WireError } from '../base/errors/gateway-error.ts';
+import type { Clock } from '../base/lib/clock.ts';
+import { abortError, orAborted } from './abort-error.ts';
+import type { EngineOptions } from './child/wire.ts';
+
+export interface EngineProcessOptions {
+  /** Module that the process runs: `child/main.ts`. */
+  readonly entry: URL;
+  /** Exists; sockets lie in it. A UNIX socket's whole path has at most 107 bytes. */
+  readonly runtimeDirectory: string;
+  readonly engine: Omit<EngineOptions, 'socketPath'>;
+  /** Queries that may run at a time: each may hold a thread of the process's pool. */
+  readonly poolSize: number;
+}
+
+export interface EngineProcessDependencies {
+  readonly files: Files;
+  readonly clock: Clock;
+}
+
+export interface EngineStatus {
+  readonly state: 'starting' | 'ready' | 'down' | 'closed';
+  readonly processId: number | undefined;
+  readonly restarts: number;
+  /** Last lines that the last process to end wrote on its standard error. */
+  readonly lastWords: string;
+}
+
+const niceness = 10;
+const backoffFirstMs = 100;
+const backoffMaxMs = 5000;
+/** A process that lived so long starts the back-off anew. */
+const healthyAfterMs = 60_000;
+const lastWordsLength = 2000;
+/** How long a process may take to end by itself at the close. */
+const closeWithinMs = 2000;
+
+export class EngineProcess {
+  readonly #deps: EngineProcessDependencies;
+  readonly #options: EngineProcessOptions;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: Infinity });
+  readonly #readyListeners: (() => void)[] = [];
+  #ready = Promise.withResolvers<undefined>();
+  #state: EngineStatus['state'] = 'down';
+  #child: ChildProcess | undefined;
+  #socketPath = '';
+  #starts = 0;
+  #failuresInRow = 0;
+  #startedMs = 0;
+  #lastWords = '';
+  #retry: NodeJS.Timeout | undefined;
+
+  constructor(deps: EngineProcessDependencies, options: EngineProcessOptions) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  /** Called each time that a new process listens; it knows nothing then. */
+  onReady(listener: () => void): void {
+    this.#readyListeners.push(listener);
+  }
+
+  start(): void {
+    this.#spawn();
+  }
+
+  status(): EngineStatus {
+    return {
+      state: this.#state,
+      processId: this.#child?.pid,
+      restarts: Math.max(0, this.#starts - 1),
+      lastWords: this.#lastWords,
+    };
+  }
+
+  /**
+   * Sends a request once the process listens; resolves with an answer of status 200.
+   * @throws HF_QUERY_ENGINE_DOWN if the process is lost; the error that it answered with; the
+   * signal's reason.
+   */
+  async request(
+    method: 'GET' | 'POST',
+    path: string,
+    body: string | Readable,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
+    await orAborted(this.#ready.promise, signal);
+    const answer = await this.#send(method, path, body, signal);
+    if (answer.statusCode === 200) return answer;
+    const wire = JSON.parse(await readText(answer)) as WireError;
+    throw signal.aborted ? abortError(signal) : fromWire(wire);
+  }
+
+  /** Like `request`, with the JSON value of the answer. */
+  async requestJson(path: string, body: string | Readable, signal: AbortSignal): Promise<unknown> {
+    const answer = await this.request('POST', path, body, signal);
+    try {
+      return JSON.parse(await readText(answer));
+    } catch (error) {
+      throw signal.aborted ? abortError(signal) : lost(error);
+    }
+  }
+
+  #send(
+    method: string,
+    path: string,
+    body: string | Readable,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const outgoing = httpRequest({
+      socketPath: this.#socketPath,
+      agent: this.#agent,
+      method,
+      path,
+      signal,
+    });
+    outgoing.on('response', resolve);
+    outgoing.on('error', (error) => {
+      reject(signal.aborted ? abortError(signal) : lost(error));
+    });
+    if (typeof body === 'string') outgoing.end(body);
+    else pipeline(body, outgoing, () => undefined);
+    return promise;
+  }
+
+  #spawn(): void {
+    this.#starts += 1;
+    this.#state = 'starting';
+    this.#startedMs = this.#deps.clock.monotonicMs();
+    const name = `query-${String(process.pid)}-${String(this.#starts)}.sock`;
+    this.#socketPath = join(this.#options.runtimeDirectory, name);
+    const options: EngineOptions = { ...this.#options.engine, socketPath: this.#socketPath };
+    const entry = fileURLToPath(this.#options.entry);
+    const child = spawn(process.execPath, [entry, JSON.stringify(options)], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      cwd: this.#options.runtimeDirectory,
+      // Nothing of the gateway's environment is the query process's business. Running queries may
+      // each hold a thread of the pool; parsing needs one that is free.
+      env: { TZ: 'UTC', UV_THREADPOOL_SIZE: String(this.#options.poolSize + 4) },
+    });
+    this.#child = child;
+    let words = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      words = (words + text).slice(-lastWordsLength);
+    });
+    child.stdin.on('error', () => undefined);
+    child.stdout.once('data', () => {
+      this.#listening(child);
+    });
+    child.once('error', (error) => {
+      this.#ended(child, error.message);
+    });
+    child.once('exit', () => {
+      this.#ended(child, words);
+    });
+    this.#lowerPriority(child);
+  }
+
+  /** Set before the process has threads, so that all of them inherit it. */
+  #lowerPriority(child: ChildProcess): void {
+    if (child.pid === undefined) return;
+    try {
+      setPriority(child.pid, niceness);
+    } catch {
+      // It ended already, which its exit event reports.
+    }
+  }
+
+  #listening(child: ChildProcess): void {
+    if (child !== this.#child || this.#state !== 'starting') return;
+    this.#state = 'ready';
+    this.#ready.resolve(undefined);
+    for (const listener of this.#readyListeners) listener();
+  }
+
+  #ended(child: ChildProcess, words: string): void {
+    if (child !== this.#child) return;
+    this.#child = undefined;
+    this.#lastWords = words.trim();
+    this.#deps.files.unlink(this.#socketPath);
+    if (this.#state === 'closed') return;
+    if (this.#state === 'ready') this.#ready = Promise.withResolvers<undefined>();
+    this.#state = 'down';
+    const livedMs = this.#deps.clock.monotonicMs() - this.#startedMs;
+    this.#failuresInRow = livedMs >= healthyAfterMs ? 0 : this.#failuresInRow + 1;
+    const delayMs = Math.min(backoffMaxMs, backoffFirstMs * 2 ** (this.#failuresInRow - 1));
+    this.#retry = setTimeout(() => {
+      this.#spawn();
+    }, delayMs);
+  }
+
+  /** Resolves when the process has ended. Queries that still run are lost. */
+  async close(): Promise<void> {
+    clearTimeout(this.#retry);
+    const child = this.#child;
+    this.#state = 'closed';
+    this.#agent.destroy();
+    if (child === undefined) return;
+    const ended = new Promise<void>((resolve) => {
+      child.once('exit', () => {
+        resolve();
+      });
+      child.once('error', () => {
+        resolve();
+      });
+    });
+    const kill = setTimeout(() => child.kill('SIGKILL'), closeWithinMs);
+    child.stdin?.end();
+    await ended;
+    clearTimeout(kill);
+  }
+}
+
+function lost(cause: unknown): GatewayError {
+  return new GatewayError('HF_QUERY_ENGINE_DOWN', 'the query process was lost', { cause });
+}
+
+async function readText(answer: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of answer) chunks.push(chunk as Buffer);
+  } catch (error) {
+    throw lost(error);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,45 @@
+/**
+ * What the query wing needs of the rest of the gateway, filled in by gateway.ts. Everything here is
+ * called on the main thread.
+ */
+import type { CatalogState, CommitEvent } from '../base/model/commit.ts';
+import type { ColumnRef, MeasurementSchema } from '../base/model/schema.ts';
+
+/** A hot chunk: rows of one buffer that no committed file holds yet (commit-protocol P15). */
+export interface HotChunk {
+  readonly measurementId: number;
+  /** Absolute path of a Parquet file that stays until the set is released. */
+  readonly path: string;
+  /** Columns that it may hold. */
+  readonly columns: readonly ColumnRef[];
+}
+
+/** One instant: the files of `commit` and these chunks together are every visible row once. */
+export interface HotSet {
+  readonly commit: number;
+  readonly chunks: readonly HotChunk[];
+  /** Unpins the commit and the chunks; may be called twice. */
+  release(): void;
+}
+
+export interface QueryHost {
+  visibleCommit(): number;
+  /** The catalog as of some commit at or after the last event that listeners have seen. */
+  seed(): CatalogState | Promise<CatalogState>;
+  /** Every commit from now on, in order. */
+  onEvent(listener: (event: CommitEvent) => void): void;
+  /**
+   * Takes, in the tick in which it is called, the visible commit and the unfiled rows of these
+   * measurements, and pins both; resolves when the rows are written as chunks.
+   */
+  hot(measurementIds: readonly number[]): Promise<HotSet>;
+  databases(): readonly string[];
+  /** Measurements of a database by its exact name. */
+  measurements(database: string): readonly MeasurementSchema[];
+  /** The measurement of exactly these names. */
+  find(database: string, measurement: string): MeasurementSchema | undefined;
+  /** True until replay has reached the end of the log (commit-protocol P16). */
+  recovering(): boolean;
+  /** Resolves when `recovering` becomes false. */
+  recovered(): Promise<void>;
+}

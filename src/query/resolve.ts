@@ -1,0 +1,73 @@
+/**
+ * Names in SQL to databases and measurements: the exact spelling first, then the only one that is
+ * equal but for case, else an error that lists what there is. Main thread; pure but for the host.
+ */
+import { GatewayError } from '../base/errors/gateway-error.ts';
+import { foldName } from '../base/model/names.ts';
+import { internalDatabase, type MeasurementSchema } from '../base/model/schema.ts';
+import type { QueryHost } from './query-host.ts';
+
+export type NameSource = Pick<QueryHost, 'databases' | 'measurements' | 'find'>;
+
+/** Names in an error message; more are counted. */
+const namesListedMax = 10;
+
+function listNames(names: readonly string[]): string {
+  if (names.length === 0) return 'there are none';
+  const shown = names.slice(0, namesListedMax).map((name) => `"${name}"`);
+  const rest = names.length - shown.length;
+  return `there are ${shown.join(', ')}${rest > 0 ? ` and ${String(rest)} more` : ''}`;
+}
+
+function unknown(message: string, candidates: readonly string[]): GatewayError {
+  const details = { candidates: candidates.slice(0, namesListedMax) };
+  return new GatewayError('HF_QUERY_UNKNOWN_MEASUREMENT', message, { details });
+}
+
+/** The only one of `names` that equals `name` but for case, or an error naming `what`. */
+function uniqueByCase(what: string, name: string, names: readonly string[]): string {
+  const folded = foldName(name);
+  const equal = names.filter((other) => foldName(other) === folded);
+  const [only] = equal;
+  if (only !== undefined && equal.length === 1) return only;
+  if (equal.length > 1)
+    throw unknown(`${what} "${name}" is not unique: ${listNames(equal)}`, equal);
+  throw unknown(`${what} not found: "${name}"; ${listNames(names)}`, names);
+}
+
+/** Databases that a query may name. */
+export function visibleDatabases(source: NameSource, admin: boolean): readonly string[] {
+  return source.databases().filter((name) => admin || name !== internalDatabase);
+}
+
+/**
+ * The exact name of the database that `name` means.
+ * @throws HF_QUERY_UNKNOWN_MEASUREMENT, HF_QUERY_INTERNAL
+ */
+export function resolveDatabase(source: NameSource, name: string, admin: boolean): string {
+  if (!admin && foldName(name) === foldName(internalDatabase)) {
+    throw new GatewayError('HF_QUERY_INTERNAL', `${internalDatabase} needs an administrator`);
+  }
+  const names = visibleDatabases(source, admin);
+  return names.includes(name) ? name : uniqueByCase('database', name, names);
+}
+
+/**
+ * The measurement that `database`.`name` means.
+ * @throws HF_QUERY_UNKNOWN_MEASUREMENT, HF_QUERY_INTERNAL
+ */
+export function resolveMeasurement(
+  source: NameSource,
+  database: string,
+  name: string,
+  admin: boolean,
+): MeasurementSchema {
+  const exact = resolveDatabase(source, database, admin);
+  const found = source.find(exact, name);
+  if (found !== undefined) return found;
+  const names = source.measurements(exact).map((schema) => schema.name);
+  const only = uniqueByCase(`measurement of database "${exact}"`, name, names);
+  const schema = source.find(exact, only);
+  if (schema === undefined) throw new GatewayError('HF_BUG', `measurement ${only} has no schema`);
+  return schema;
+}

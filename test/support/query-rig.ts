@@ -1,0 +1,243 @@
+/**
+ * A query host that a test fills by hand, over real Parquet files that DuckDB itself writes, with a
+ * real query process behind. Directories are new ones below the system's temporary folder.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
+import { nodeFiles } from '../../src/base/disk/files.ts';
+import { systemClock } from '../../src/base/lib/clock.ts';
+import type { CatalogState, Commit, CommitEvent, FileFacts } from '../../src/base/model/commit.ts';
+import type {
+  ColumnKind,
+  LogicalColumn,
+  MeasurementSchema,
+  PhysicalColumn,
+} from '../../src/base/model/schema.ts';
+import { Queries, type QueryRequest } from '../../src/query/queries.ts';
+import type { HotChunk, HotSet, QueryHost } from '../../src/query/query-host.ts';
+
+/** A field or tag with its parts, in short. */
+export function column(
+  kind: ColumnKind,
+  sqlName: string,
+  ...parts: readonly PhysicalColumn[]
+): LogicalColumn {
+  return { kind, spelling: sqlName, sqlName, parts };
+}
+
+export interface FileSpec {
+  /** SELECT whose columns are the physical ones; `time` in microseconds is made from `t`. */
+  readonly select: string;
+  readonly columnIds: readonly number[];
+  /** Hours and offsets of the rows; by default all of hour 0. */
+  readonly hours?: FileFacts['hours'];
+}
+
+export interface AnswerBody {
+  readonly success: boolean;
+  readonly columns: readonly string[];
+  readonly types: readonly string[];
+  readonly data: readonly (readonly unknown[])[];
+  readonly row_count: number;
+}
+
+export class QueryRig implements QueryHost {
+  readonly directory = mkdtempSync(join(tmpdir(), 'query-'));
+  readonly queries: Queries;
+  readonly pins: number[] = [];
+  readonly hotChunks: HotChunk[] = [];
+  replaying: PromiseWithResolvers<void> | undefined;
+  /** Awaited inside `hot`, between the snapshot and its chunks. */
+  duringHot: () => Promise<void> = () => Promise.resolve();
+  readonly #writer: DuckDBConnection;
+  readonly #schemas: MeasurementSchema[] = [];
+  readonly #databases = new Set<string>(['default']);
+  readonly #listeners: ((event: CommitEvent) => void)[] = [];
+  readonly #files = new Map<number, FileFacts>();
+  #commit = 0;
+  #nextFile = 1;
+
+  private constructor(
+    writer: DuckDBConnection,
+    options: { memoryBytes: number; queueMax: number },
+  ) {
+    this.#writer = writer;
+    for (const name of ['data', 'hot', 'spill', 'run']) mkdirSync(join(this.directory, name));
+    this.queries = new Queries(
+      { host: this, files: nodeFiles, clock: systemClock },
+      {
+        queueMax: options.queueMax,
+        timeoutMs: 60_000,
+        process: {
+          entry: new URL('../../src/query/child/main.ts', import.meta.url),
+          runtimeDirectory: join(this.directory, 'run'),
+          poolSize: 2,
+          engine: {
+            dataDirectory: join(this.directory, 'data'),
+            readDirectories: [join(this.directory, 'hot')],
+            spillDirectory: join(this.directory, 'spill'),
+            threads: 1,
+            memoryBytes: options.memoryBytes,
+          },
+        },
+      },
+    );
+    this.queries.start();
+  }
+
+  static async open(options = { memoryBytes: 256 * 2 ** 20, queueMax: 2 }): Promise<QueryRig> {
+    const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
+    return new QueryRig(await instance.connect(), options);
+  }
+
+  async close(): Promise<void> {
+    await this.queries.close();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  addMeasurement(schema: MeasurementSchema): void {
+    this.#databases.add(schema.database);
+    const others = this.#schemas.filter((other) => other.id !== schema.id);
+    this.#schemas.splice(0, this.#schemas.length, ...others, schema);
+  }
+
+  async #write(path: string, select: string): Promise<void> {
+    mkdirSync(dirname(path), { recursive: true });
+    const columns = `make_timestamp(t)::TIMESTAMPTZ AS "time", * EXCLUDE (t)`;
+    await this.#writer.run(
+      `COPY (SELECT ${columns} FROM (${select})) TO '${path.replaceAll("'", "''")}' (FORMAT parquet)`,
+    );
+  }
+
+  async fileOf(measurementId: number, spec: FileSpec): Promise<FileFacts> {
+    const id = this.#nextFile;
+    this.#nextFile += 1;
+    const path = `m${String(measurementId)}/${String(id)}.parquet`;
+    await this.#write(join(this.directory, 'data', path), spec.select);
+    return {
+      id,
+      measurementId,
+      path,
+      sha256: '',
+      bytes: 0,
+      rows: 0,
+      hours: spec.hours ?? [[0, 0, 3_599_999_999]],
+      flags: 0,
+      lsns: [0, 0],
+      part: [0, 1],
+      seqMax: 0,
+      columns: spec.columnIds.map((columnId) => [columnId, columnId] as const),
+    };
+  }
+
+  /** Commits: the numbers and files move at once, as on the main thread. */
+  commit(adds: readonly FileFacts[], removes: readonly number[] = []): number {
+    this.#commit += 1;
+    const commit: Commit = {
+      number: this.#commit,
+      kind: 'flush',
+      adds,
+      removes: removes.map((id) => ({ id, reason: 'compact' })),
+    };
+    for (const file of adds) this.#files.set(file.id, file);
+    for (const id of removes) this.#files.delete(id);
+    for (const listener of this.#listeners) listener({ commit, statistics: [] });
+    return this.#commit;
+  }
+
+  async addFile(measurementId: number, spec: FileSpec): Promise<FileFacts> {
+    const file = await this.fileOf(measurementId, spec);
+    this.commit([file]);
+    return file;
+  }
+
+  async addHot(measurementId: number, spec: FileSpec, declared?: readonly number[]): Promise<void> {
+    const name = `${String(this.hotChunks.length)}-${String(measurementId)}.parquet`;
+    const path = join(this.directory, 'hot', name);
+    await this.#write(path, spec.select);
+    const schema = this.#schemas.find((other) => other.id === measurementId);
+    const columns = (schema?.columns ?? []).flatMap((logical) => {
+      const { kind, spelling, sqlName } = logical;
+      return logical.parts.map((physical) => ({ kind, spelling, sqlName, physical }));
+    });
+    const ids = declared ?? spec.columnIds;
+    this.hotChunks.push({
+      measurementId,
+      path,
+      columns: columns.filter((reference) => ids.includes(reference.physical.id)),
+    });
+  }
+
+  visibleCommit(): number {
+    return this.#commit;
+  }
+
+  seed(): CatalogState {
+    return {
+      commit: this.#commit,
+      databases: [...this.#databases],
+      measurements: [],
+      columns: [],
+      files: [...this.#files.values()],
+      removed: [],
+      positions: [],
+      lowWater: 0,
+      fileIdsTo: 0,
+    };
+  }
+
+  onEvent(listener: (event: CommitEvent) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  async hot(measurementIds: readonly number[]): Promise<HotSet> {
+    const commit = this.#commit;
+    const chunks = this.hotChunks.filter((chunk) => measurementIds.includes(chunk.measurementId));
+    this.pins.push(commit);
+    await this.duringHot();
+    let held = true;
+    const release = () => {
+      if (held) this.pins.splice(this.pins.indexOf(commit), 1);
+      held = false;
+    };
+    return { commit, chunks, release };
+  }
+
+  databases(): readonly string[] {
+    return [...this.#databases];
+  }
+
+  measurements(database: string): readonly MeasurementSchema[] {
+    return this.#schemas.filter((schema) => schema.database === database);
+  }
+
+  find(database: string, measurement: string): MeasurementSchema | undefined {
+    return this.measurements(database).find((schema) => schema.name === measurement);
+  }
+
+  recovering(): boolean {
+    return this.replaying !== undefined;
+  }
+
+  async recovered(): Promise<void> {
+    await this.replaying?.promise;
+  }
+
+  /** The text of the whole answer. */
+  async answerText(sql: string, request: Partial<QueryRequest> = {}): Promise<string> {
+    const answer = await this.queries.execute({ sql, database: 'default', ...request });
+    return text(answer.body);
+  }
+
+  async ask(sql: string, request: Partial<QueryRequest> = {}): Promise<AnswerBody> {
+    return JSON.parse(await this.answerText(sql, request)) as AnswerBody;
+  }
+
+  /** Rows of the answer. */
+  async rows(sql: string, request: Partial<QueryRequest> = {}): Promise<AnswerBody['data']> {
+    return (await this.ask(sql, request)).data;
+  }
+}
