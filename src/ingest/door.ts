@@ -1,0 +1,147 @@
+/**
+ * The one way in for rows (commit-protocol P3). A request goes through here in this order, on the
+ * main thread:
+ *
+ * I1. admitted, and its memory held, before it is decoded (admission.ts);
+ * I2. decided completely (types, names, times) before it is written: replay decides nothing (W8);
+ * I3. one WAL record, with its rejected rows (W2, P2);
+ * I4. in the buffers only after the record's sync returned, in LSN order (P1);
+ * I5. answered only after its rows are in the buffers (W12).
+ */
+import type { Clock } from '../base/lib/clock.ts';
+import type { ColumnBatch, RequestBatch } from '../base/model/column-batch.ts';
+import { GatewayError } from '../base/errors/gateway-error.ts';
+import type { Admission } from './admission.ts';
+import type { DecodeCounters, Decoded, DecodeOptions, Rejection } from './decode/types.ts';
+import type { WriteDoor, WriteOutcome, WriteRequest } from './door-types.ts';
+
+/** The decoder of one format. */
+export interface Decoder {
+  decode(body: Uint8Array, options: DecodeOptions): Promise<Decoded>;
+}
+
+/** The write-ahead log as the door sees it (WalClient). */
+export interface RecordLog {
+  /** `done` is called in LSN order, with the first LSN after the record's sync, or an error. */
+  append(
+    payload: Uint8Array,
+    count: number,
+    done: (error: GatewayError | undefined, lsn: number) => void,
+  ): void;
+}
+
+/** The buffers as the door sees them (MeasurementBuffers). */
+export interface RowSink {
+  append(batch: ColumnBatch, lsn: number, firstOrdinal: number): unknown;
+  recordEntered(lastLsn: number): void;
+}
+
+export interface DoorDeps {
+  readonly admission: Admission;
+  readonly decoder: Decoder;
+  /** Makes the batch of the reserved measurement that files rejected rows. */
+  rejectedBatch(rejected: readonly Rejection[], request: WriteRequest, nowUs: number): ColumnBatch;
+  /** Bytes of the record of a decided request. */
+  encode(request: RequestBatch): Uint8Array;
+  readonly log: RecordLog;
+  readonly buffers: RowSink;
+  readonly clock: Clock;
+  databaseExists(name: string): boolean;
+  /** Figures for the metrics; called once per request that was kept. */
+  count(request: WriteRequest, outcome: WriteOutcome, counters: DecodeCounters): void;
+}
+
+export interface DoorOptions {
+  readonly cellsMax: number;
+  readonly lineBytesMax: number;
+  readonly createDatabases: boolean;
+}
+
+/** Body, columns and record of a request are held at once: about this many times its body. */
+const heldPerBodyByte = 3;
+
+const yieldNow = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+
+function totalRows(batches: readonly ColumnBatch[]): number {
+  return batches.reduce((sum, batch) => sum + batch.rowCount, 0);
+}
+
+export class Door implements WriteDoor {
+  readonly #deps: DoorDeps;
+  readonly #options: DoorOptions;
+
+  constructor(deps: DoorDeps, options: DoorOptions) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  admit(): void {
+    this.#deps.admission.check();
+  }
+
+  async write(request: WriteRequest): Promise<WriteOutcome> {
+    const release = this.#deps.admission.hold(request.body.length * heldPerBodyByte);
+    try {
+      this.#checkDatabase(request.database);
+      return await this.#writeHeld(request);
+    } finally {
+      release();
+    }
+  }
+
+  #checkDatabase(name: string): void {
+    if (this.#options.createDatabases || this.#deps.databaseExists(name)) return;
+    throw new GatewayError('HF_DATABASE_UNKNOWN', `database not found: "${name}"`);
+  }
+
+  async #writeHeld(request: WriteRequest): Promise<WriteOutcome> {
+    const nowUs = this.#deps.clock.wallUs();
+    const { cellsMax, lineBytesMax } = this.#options;
+    const decoded = await this.#deps.decoder.decode(request.body, {
+      database: request.database,
+      precision: request.precision,
+      nowUs,
+      cellsMax,
+      lineBytesMax,
+      yieldNow,
+    });
+    const { rejected, rejectedLines } = decoded;
+    if (rejected.length > 0 && !request.acceptPartial) return { rows: 0, rejected, rejectedLines };
+    const letters = rejected.length > 0 ? [this.#deps.rejectedBatch(rejected, request, nowUs)] : [];
+    const batches = [...decoded.batches, ...letters];
+    // The clock has no judge yet: every server time counts as trusted.
+    if (batches.length > 0) await this.#keep({ batches, serverTimeUs: nowUs, clockTrusted: true });
+    const outcome = { rows: decoded.rows, rejected, rejectedLines };
+    this.#deps.count(request, outcome, decoded.counters);
+    return outcome;
+  }
+
+  /** Resolves when the request is in the log and in the buffers. */
+  #keep(request: RequestBatch): Promise<void> {
+    const count = totalRows(request.batches);
+    const payload = this.#deps.encode(request);
+    return new Promise((resolve, reject) => {
+      this.#deps.log.append(payload, count, (error, lsn) => {
+        if (error !== undefined) {
+          reject(error);
+          return;
+        }
+        enter(this.#deps.buffers, request, lsn);
+        resolve();
+      });
+    });
+  }
+}
+
+/** Appends a request whose record took the LSNs from `lsn` on to the buffers (I4). */
+export function enter(buffers: RowSink, request: RequestBatch, lsn: number): void {
+  let ordinal = 0;
+  for (const batch of request.batches) {
+    buffers.append(batch, lsn, ordinal);
+    ordinal += batch.rowCount;
+  }
+  buffers.recordEntered(lsn + ordinal - 1);
+}
