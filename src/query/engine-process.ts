@@ -11,6 +11,7 @@ import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream';
 import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Files } from '../base/disk/files.ts';
 import { fromWire, GatewayError, type WireError } from '../base/errors/gateway-error.ts';
@@ -49,6 +50,9 @@ const healthyAfterMs = 60_000;
 const lastWordsLength = 2000;
 /** How long a process may take to end by itself at the close. */
 const closeWithinMs = 2000;
+/** How long after its sockets broke a process may take to end. */
+const exitWithinMs = 1000;
+const unhurried = { ref: false } as const;
 
 export class EngineProcess {
   readonly #deps: EngineProcessDependencies;
@@ -56,6 +60,7 @@ export class EngineProcess {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: Infinity });
   readonly #readyListeners: (() => void)[] = [];
   #ready = Promise.withResolvers<undefined>();
+  #exited = Promise.withResolvers<undefined>();
   #state: EngineStatus['state'] = 'down';
   #child: ChildProcess | undefined;
   #socketPath = '';
@@ -100,7 +105,12 @@ export class EngineProcess {
     signal: AbortSignal,
   ): Promise<IncomingMessage> {
     await orAborted(this.#ready.promise, signal);
-    const answer = await this.#send(method, path, body, signal);
+    const process = this.#exited.promise;
+    const answer = await this.#send(method, path, body, signal).catch(async (error: unknown) => {
+      // A socket breaks before the exit is known; who tries again must not meet the dead process.
+      if (!signal.aborted) await Promise.race([process, sleep(exitWithinMs, undefined, unhurried)]);
+      throw error;
+    });
     if (answer.statusCode === 200) return answer;
     const wire = JSON.parse(await readText(answer)) as WireError;
     throw signal.aborted ? abortError(signal) : fromWire(wire);
@@ -155,6 +165,7 @@ export class EngineProcess {
       env: { TZ: 'UTC', UV_THREADPOOL_SIZE: String(this.#options.poolSize + 4) },
     });
     this.#child = child;
+    this.#exited = Promise.withResolvers<undefined>();
     let words = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       words = (words + text).slice(-lastWordsLength);
@@ -192,6 +203,7 @@ export class EngineProcess {
   #ended(child: ChildProcess, words: string): void {
     if (child !== this.#child) return;
     this.#child = undefined;
+    this.#exited.resolve(undefined);
     this.#lastWords = words.trim();
     this.#deps.files.unlink(this.#socketPath);
     if (this.#state === 'closed') return;

@@ -192,24 +192,27 @@ export class Queries {
       resolveMeasurement(host, database ?? request.database, name, request.admin === true),
     );
     const incomplete = host.recovering();
-    const hot = await host.hot([...new Set(schemas.map((schema) => schema.id))]);
-    const snapshot = { commit: hot.commit };
+    // Noted in the tick in which `hot` takes it, so that no commit raises the floor in between.
+    const snapshot = { commit: host.visibleCommit() };
     this.#snapshots.add(snapshot);
+    let hot: HotSet | undefined;
     const unpin = () => {
       this.#snapshots.delete(snapshot);
-      hot.release();
+      hot?.release();
     };
     try {
-      const tables = schemas.map((schema) => tableSource(schema, hot));
+      hot = await host.hot([...new Set(schemas.map((schema) => schema.id))]);
+      const { commit, chunks } = hot;
+      const tables = schemas.map((schema) => tableSource(schema, chunks));
       const parameters = wireParameters(request.parameters);
-      const run: RunRequest = { query, commit: hot.commit, tables, parameters };
+      const run: RunRequest = { query, commit, tables, parameters };
       const answer = await this.#engine.request('POST', '/run', JSON.stringify(run), signal);
       const ended = () => {
         unpin();
         deadline.clear();
         release();
       };
-      return { commit: hot.commit, incomplete, body: answerBody(answer, signal, ended) };
+      return { commit, incomplete, body: answerBody(answer, signal, ended) };
     } catch (error) {
       unpin();
       throw error;
@@ -272,14 +275,12 @@ function startsAnew(error: unknown): boolean {
   return error.code === 'HF_QUERY_ENGINE_DOWN' || error.code === 'HF_QUERY_SNAPSHOT_GONE';
 }
 
-function tableSource(schema: TableSource['schema'], hot: HotSet): TableSource {
-  const chunks = hot.chunks.filter((chunk) => chunk.measurementId === schema.id);
-  return {
-    schema,
-    hot: chunks.map(({ path, columns }) => {
-      return { path, columnIds: columns.map((column) => column.physical.id) };
-    }),
-  };
+function tableSource(schema: TableSource['schema'], chunks: HotSet['chunks']): TableSource {
+  const own = chunks.filter((chunk) => chunk.measurementId === schema.id);
+  const hot = own.map(({ path, columns }) => {
+    return { path, columnIds: columns.map((column) => column.physical.id) };
+  });
+  return { schema, hot };
 }
 
 function wireParameter(value: ParameterValue): WireParameter {
