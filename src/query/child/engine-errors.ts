@@ -27,5 +27,10 @@ export function engineError(error: unknown): GatewayError {
   const message = error instanceof Error ? error.message : String(error);
   const text = message.split('\n\nLINE ')[0] ?? message;
   const code = codes.find(([prefix]) => message.startsWith(prefix))?.[1] ?? 'HF_QUERY_INVALID';
+  if (code === 'HF_QUERY_FAILED') {
+    // Paths and states of the engine are for the operator.
+    const details = { engine: text };
+    return new GatewayError(code, 'the query engine failed', { cause: error, details });
+  }
   return new GatewayError(code, text, { cause: error });
 }

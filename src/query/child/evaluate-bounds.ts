@@ -16,6 +16,10 @@ const instantTypes: ReadonlySet<unknown> = new Set([
   'VARCHAR',
 ]);
 
+/** First and last finite TIMESTAMP of DuckDB. */
+const firstInstant = -9_223_372_022_400_000_000n;
+const lastInstant = 9_223_372_036_854_775_806n;
+
 async function firstRow(
   connection: DuckDBConnection,
   sql: string,
@@ -59,10 +63,14 @@ export async function evaluateBounds(
       `SELECT typeof(${text}), CASE WHEN isfinite(${time}) THEN epoch_us(${time}) END`,
     );
     if (!instantTypes.has(type) || typeof instant !== 'bigint') continue;
+    // At the ends of the engine's time, one microsecond more is not a time any more.
+    if (instant <= firstInstant || instant >= lastInstant) continue;
+    const first = operator === '>' ? instant + 1n : instant;
+    const last = operator === '<' ? instant - 1n : instant;
     const lower = operator === '>' || operator === '>=' || operator === '=';
     const upper = operator === '<' || operator === '<=' || operator === '=';
-    if (lower && (from === undefined || instant > from)) from = instant;
-    if (upper && (to === undefined || instant < to)) to = instant;
+    if (lower && (from === undefined || first > from)) from = first;
+    if (upper && (to === undefined || last < to)) to = last;
   }
   return { from, to };
 }
