@@ -1,0 +1,125 @@
+/**
+ * The distinct strings of one buffered column, in shared memory. A batch's dictionary is merged
+ * once per batch, so a row costs one array access, not a hash. Codes are given in order of first
+ * sight and never change.
+ */
+import type { StringDictionary } from '../../base/model/column-batch.ts';
+import { grownCapacity, sharedBytes, sharedUint32 } from './shared-arrays.ts';
+
+const emptySlot = 0xffffffff;
+
+export class DictionaryBuffer {
+  #bytes = sharedBytes(64);
+  #offsets = sharedUint32(17);
+  #hashes = new Uint32Array(16);
+  #slots = new Uint32Array(32).fill(emptySlot);
+  #count = 0;
+  readonly #seed: number;
+
+  /** @param seed mixes the hash, so that a sender cannot choose strings that collide */
+  constructor(seed: number) {
+    this.#seed = seed | 0;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Bytes of memory taken, the hash table included. */
+  get bytes(): number {
+    return (
+      this.#bytes.length + 4 * (this.#offsets.length + this.#hashes.length + this.#slots.length)
+    );
+  }
+
+  /** Adds what is new; `codes[i]` becomes the code here of the batch's code i. */
+  merge(source: StringDictionary, codes: Uint32Array): void {
+    const { count, offsets, bytes } = source;
+    for (let code = 0; code < count; code += 1) {
+      codes[code] = this.#codeOf(bytes, offsets[code] as number, offsets[code + 1] as number);
+    }
+  }
+
+  /** All strings so far; stays true while more are added. */
+  view(): StringDictionary {
+    const count = this.#count;
+    return {
+      count,
+      bytes: this.#bytes.subarray(0, this.#offsets[count]),
+      offsets: this.#offsets.subarray(0, count + 1),
+    };
+  }
+
+  #codeOf(bytes: Uint8Array, start: number, end: number): number {
+    const hash = this.#hash(bytes, start, end);
+    const mask = this.#slots.length - 1;
+    let slot = hash & mask;
+    for (;;) {
+      const code = this.#slots[slot] as number;
+      if (code === emptySlot) return this.#add(bytes, start, end, hash, slot);
+      if (this.#hashes[code] === hash && this.#equal(code, bytes, start, end)) return code;
+      slot = (slot + 1) & mask;
+    }
+  }
+
+  #hash(bytes: Uint8Array, start: number, end: number): number {
+    let hash = this.#seed;
+    for (let position = start; position < end; position += 1) {
+      hash = Math.imul(hash ^ (bytes[position] as number), 0x5bd1e995);
+      hash ^= hash >>> 15;
+    }
+    hash = Math.imul(hash ^ (hash >>> 13), 0x5bd1e995);
+    return (hash ^ (hash >>> 15)) >>> 0;
+  }
+
+  #equal(code: number, bytes: Uint8Array, start: number, end: number): boolean {
+    let own = this.#offsets[code] as number;
+    if ((this.#offsets[code + 1] as number) - own !== end - start) return false;
+    for (let position = start; position < end; position += 1) {
+      if (this.#bytes[own] !== bytes[position]) return false;
+      own += 1;
+    }
+    return true;
+  }
+
+  #add(bytes: Uint8Array, start: number, end: number, hash: number, slot: number): number {
+    const code = this.#count;
+    const from = this.#offsets[code] as number;
+    const to = from + end - start;
+    this.#reserve(code + 1, to);
+    this.#bytes.set(bytes.subarray(start, end), from);
+    this.#offsets[code + 1] = to;
+    this.#hashes[code] = hash;
+    this.#slots[slot] = code;
+    this.#count = code + 1;
+    if (this.#count * 2 > this.#slots.length) this.#rehash();
+    return code;
+  }
+
+  #reserve(count: number, bytes: number): void {
+    if (bytes > this.#bytes.length) {
+      const grown = sharedBytes(grownCapacity(this.#bytes.length, bytes));
+      grown.set(this.#bytes.subarray(0, this.#offsets[this.#count]));
+      this.#bytes = grown;
+    }
+    if (count <= this.#hashes.length) return;
+    const capacity = grownCapacity(this.#hashes.length, count);
+    const offsets = sharedUint32(capacity + 1);
+    offsets.set(this.#offsets);
+    this.#offsets = offsets;
+    const hashes = new Uint32Array(capacity);
+    hashes.set(this.#hashes);
+    this.#hashes = hashes;
+  }
+
+  #rehash(): void {
+    const slots = new Uint32Array(this.#slots.length * 2).fill(emptySlot);
+    const mask = slots.length - 1;
+    for (let code = 0; code < this.#count; code += 1) {
+      let slot = (this.#hashes[code] as number) & mask;
+      while (slots[slot] !== emptySlot) slot = (slot + 1) & mask;
+      slots[slot] = code;
+    }
+    this.#slots = slots;
+  }
+}

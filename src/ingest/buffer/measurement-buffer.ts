@@ -1,0 +1,100 @@
+/**
+ * What one flush will file: rows of one measurement from a contiguous range of LSNs (commit-protocol
+ * P7). Rows with identity and rows without never share a file, so they are kept apart here, but
+ * they are sealed and committed together: the flushed position is one number per measurement.
+ */
+import type { ColumnBatch } from '../../base/model/column-batch.ts';
+import { assert } from '../../base/lib/assert.ts';
+import { planFiles, type FilePlan } from '../../storage/parquet/partition-plan.ts';
+import type { FlushJob } from '../../storage/parquet/types.ts';
+import type { CodeScratch } from './column-buffer.ts';
+import { RowBuffer } from './row-buffer.ts';
+
+export class MeasurementBuffer {
+  readonly measurementId: number;
+  readonly database: string;
+  readonly measurement: string;
+  /** LSN of the record that brought the first row: the log is needed from there on. */
+  readonly firstLsn: number;
+  /** Monotonic milliseconds at which the first row entered. */
+  readonly openedMs: number;
+  readonly #firstSeq: number;
+  #lastSeq: number;
+  #sealed = false;
+  #rows = 0;
+  #bytes = 0;
+  readonly #sets: RowBuffer[] = [];
+  readonly #seed: number;
+
+  constructor(batch: ColumnBatch, lsn: number, firstSeq: number, openedMs: number, seed: number) {
+    this.measurementId = batch.measurementId;
+    this.database = batch.database;
+    this.measurement = batch.measurement;
+    this.firstLsn = lsn;
+    this.openedMs = openedMs;
+    this.#firstSeq = firstSeq;
+    this.#lastSeq = firstSeq - 1;
+    this.#seed = seed;
+  }
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** `_seq` of the last row: when this buffer is filed, the measurement's position. */
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
+  /** One or two row sets, at least one row each. */
+  get sets(): readonly RowBuffer[] {
+    return this.#sets;
+  }
+
+  append(batch: ColumnBatch, firstSeq: number, scratch: CodeScratch): void {
+    assert(!this.#sealed, 'rows enter a sealed buffer');
+    assert(firstSeq > this.#lastSeq, 'rows enter a buffer out of order');
+    let set = this.#sets.find(({ hasIdentity }) => hasIdentity === batch.hasIdentity);
+    if (set === undefined) {
+      set = new RowBuffer(batch.hasIdentity, this.#seed);
+      this.#sets.push(set);
+    }
+    const before = set.bytes;
+    set.append(batch, firstSeq, scratch);
+    this.#bytes += set.bytes - before;
+    this.#rows += batch.rowCount;
+    this.#lastSeq = firstSeq + batch.rowCount - 1;
+  }
+
+  /** No row enters from now on. */
+  seal(): void {
+    this.#sealed = true;
+  }
+
+  /** The files that a flush makes of each row set, in the order of `sets`. */
+  plan(hourFileMinRows: number): readonly (readonly FilePlan[])[] {
+    return this.#sets.map(({ hourRows }) => planFiles(hourRows, hourFileMinRows));
+  }
+
+  /** The encoder's job; `fileIds` holds one id per planned file, in order. */
+  flushJob(plans: readonly (readonly FilePlan[])[], fileIds: readonly number[]): FlushJob {
+    assert(this.#sealed, 'a flush of a buffer that is not sealed');
+    let next = 0;
+    const sets = this.#sets.map((set, index) => {
+      const files = (plans[index] ?? []).map((plan) => {
+        const fileId = fileIds[next];
+        assert(fileId !== undefined, 'too few file ids for a flush');
+        next += 1;
+        return { ...plan, fileId };
+      });
+      return { hasIdentity: set.hasIdentity, rows: set.view(), files };
+    });
+    const { measurementId, database, measurement } = this;
+    const lsns = [this.#firstSeq, this.#lastSeq] as const;
+    return { measurementId, database, measurement, lsns, sets };
+  }
+}
