@@ -261,6 +261,11 @@ export const errorCodes = {
     cause: 'A command found no gateway at its address.',
     remedy: 'Start one (`holdfast serve`), or name its address with --url.',
   },
+  HF_LISTEN: {
+    kind: 'environment',
+    cause: 'The address of server.listen is taken, or is not on this machine.',
+    remedy: 'Stop the program that holds it (`ss -ltnp`), or choose another server.listen.',
+  },
 } as const satisfies Record<string, CodeEntry>;
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -1,0 +1,37 @@
+/**
+ * Which dialect a path speaks, and whether it takes rows. Errors that arise before any route runs
+ * (unknown path, wrong method, not local, stopping) are answered in the right words by this alone.
+ */
+import type { WriteDialect } from '../../ingest/door-types.ts';
+
+export type Dialect = WriteDialect;
+
+/** Every path that takes line protocol; the last three are Arc's, the older ones included. */
+export const lineProtocolPaths: readonly { readonly path: string; readonly dialect: Dialect }[] = [
+  { path: '/write', dialect: 'v1' },
+  { path: '/api/v2/write', dialect: 'v2' },
+  { path: '/api/v3/write_lp', dialect: 'v3' },
+  { path: '/api/v1/write/line-protocol', dialect: 'arc' },
+  { path: '/api/v1/write/influxdb', dialect: 'arc' },
+  { path: '/api/v1/write', dialect: 'arc' },
+];
+
+const writePaths = new Set(lineProtocolPaths.map(({ path }) => path));
+const firstPaths = new Set(['/write', '/query', '/ping']);
+
+/** The path of a request target, without query and without a slash at the end. */
+export function pathOf(target: string): string {
+  const path = target.split('?', 1)[0] ?? '';
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+}
+
+export function isWritePath(path: string): boolean {
+  return writePaths.has(path);
+}
+
+export function dialectOf(path: string): Dialect {
+  if (firstPaths.has(path)) return 'v1';
+  if (path.startsWith('/api/v2/')) return 'v2';
+  if (path.startsWith('/api/v3/')) return 'v3';
+  return 'arc';
+}

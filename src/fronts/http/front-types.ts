@@ -1,0 +1,47 @@
+/**
+ * What the HTTP front is given by gateway.ts: the few calls that its routes make into other wings.
+ */
+import type { Durability } from '../../base/config/derive.ts';
+import type { Clock } from '../../base/lib/clock.ts';
+import type { Logger } from '../../base/telemetry/log.ts';
+import type { Metrics } from '../../base/telemetry/metrics.ts';
+import type { WriteDoor } from '../../ingest/door-types.ts';
+import type { QueryAnswer, QueryRequest } from '../../query/queries.ts';
+import type { StatusReport } from '../status.ts';
+import type { Decompress } from './read-body.ts';
+
+/** The queries as the routes see them (query/queries.ts). */
+export interface QueryDoor {
+  /** @throws GatewayError before the first byte; a later error destroys the body. */
+  execute(request: QueryRequest): Promise<QueryAnswer>;
+}
+
+export interface DatabaseDoor {
+  /** Names that senders may see, without `_internal`. */
+  list(): readonly string[];
+  /** Resolves when the database exists; one that was there already is no error. */
+  create(name: string): Promise<void>;
+}
+
+export interface HttpFrontDeps {
+  readonly door: WriteDoor;
+  readonly queries: QueryDoor;
+  readonly databases: DatabaseDoor;
+  readonly status: StatusReport;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly decompress: Decompress;
+}
+
+export interface HttpFrontOptions {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  readonly maxBodyBytes: number;
+  readonly requestTimeoutMs: number;
+  readonly queryTimeoutMs: number;
+  readonly durability: Durability;
+  /** Between two looks for requests that are too slow; 1 s unless a test wants less. */
+  readonly slownessCheckMs?: number;
+}

@@ -1,0 +1,86 @@
+/**
+ * Parameters of requests: query strings, forms, headers. Where a parameter is given twice the
+ * first one counts; one that nobody asks for is ignored.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import { GatewayError } from '../../base/errors/gateway-error.ts';
+import type { Precision } from '../../ingest/decode/types.ts';
+import type { Dialect } from './dialect.ts';
+
+export type Parameters = Readonly<Record<string, unknown>>;
+
+/** The first value of `name`, or undefined if it is not there or empty. */
+export function parameter(parameters: Parameters, name: string): string | undefined {
+  const value = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
+  const first: unknown = Array.isArray(value) ? value[0] : value;
+  return typeof first === 'string' && first !== '' ? first : undefined;
+}
+
+/** A header as text. Node reads headers as Latin-1; names may be UTF-8. */
+export function headerValue(headers: IncomingHttpHeaders, name: string): string | undefined {
+  const value = headers[name];
+  const first = Array.isArray(value) ? value[0] : value;
+  if (first === undefined || first === '') return undefined;
+  const bytes = Buffer.from(first, 'latin1');
+  const decoded = bytes.toString('utf8');
+  return decoded.includes('\ufffd') ? first : decoded;
+}
+
+const defaultDatabase = 'default';
+
+/**
+ * The database of a request: `x-arc-database`, else `db`, else `bucket` (which may be
+ * `database/retention-policy`), else `default`.
+ */
+export function databaseOf(headers: IncomingHttpHeaders, parameters: Parameters): string {
+  const named = headerValue(headers, 'x-arc-database') ?? parameter(parameters, 'db');
+  if (named !== undefined) return named;
+  const bucket = parameter(parameters, 'bucket');
+  if (bucket === undefined) return defaultDatabase;
+  const slash = bucket.indexOf('/');
+  return slash > 0 ? bucket.slice(0, slash) : bucket;
+}
+
+type PrecisionWords = Readonly<Record<string, Precision>>;
+
+const firstWords: PrecisionWords = {
+  n: 'n',
+  ns: 'n',
+  u: 'us',
+  us: 'us',
+  µ: 'us',
+  ms: 'ms',
+  s: 's',
+  m: 'm',
+  h: 'h',
+};
+
+const precisionWords: Readonly<Record<Dialect, PrecisionWords>> = {
+  v1: firstWords,
+  arc: firstWords,
+  v2: { ns: 'n', us: 'us', ms: 'ms', s: 's' },
+  v3: {
+    auto: 'auto',
+    nanosecond: 'n',
+    ns: 'n',
+    n: 'n',
+    microsecond: 'us',
+    us: 'us',
+    u: 'us',
+    millisecond: 'ms',
+    ms: 'ms',
+    second: 's',
+    s: 's',
+  },
+};
+
+/** The unit of times. @throws HF_PARAMETER for a word that the dialect does not know. */
+export function precisionOf(dialect: Dialect, parameters: Parameters): Precision {
+  const given = parameter(parameters, 'precision');
+  if (given === undefined) return dialect === 'v3' ? 'auto' : 'n';
+  const words = precisionWords[dialect];
+  const precision = Object.hasOwn(words, given) ? words[given] : undefined;
+  if (precision !== undefined) return precision;
+  const known = Object.keys(words).join(', ');
+  throw new GatewayError('HF_PARAMETER', `invalid precision '${given}'; use one of ${known}`);
+}

@@ -1,0 +1,352 @@
+/**
+ * Walks every cell of the table of answers of the write routes: what came (rows) by dialect.
+ */
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import t from 'tap';
+import { GatewayError } from '../../../../src/base/errors/gateway-error.ts';
+import type { ErrorCode } from '../../../../src/base/errors/codes.ts';
+import { dropPhrases } from '../../../../src/fronts/http/reply-error.ts';
+import { composeFront, type FrontScript, rejection } from '../../../support/http-front.ts';
+
+const dialects = ['v1', 'v2', 'v3', 'arc'] as const;
+type Name = (typeof dialects)[number];
+
+const pathOf: Record<Name, string> = {
+  v1: '/write',
+  v2: '/api/v2/write',
+  v3: '/api/v3/write_lp',
+  arc: '/api/v1/write/line-protocol',
+};
+
+interface Wanted {
+  readonly status: number;
+  readonly body?: unknown;
+  readonly headers?: Record<string, unknown>;
+}
+
+interface Cell {
+  readonly what: string;
+  readonly script?: (script: FrontScript) => void;
+  readonly query?: string;
+  readonly payload?: string | Buffer;
+  readonly headers?: Record<string, string>;
+  readonly wanted: (dialect: Name) => Wanted;
+}
+
+const none = { status: 204, body: '' };
+const bad = rejection(2, 'bad', 'missing fields');
+const conflict = {
+  ...rejection(3, 'm1 f="x"', ''),
+  reason:
+    'field type conflict: input field "f" on measurement "m1" is type string, already exists as type float',
+  kind: 'conflict' as const,
+};
+
+/** The error text of a body, wherever the dialect puts it. */
+function errorBody(dialect: Name, code: string, message: unknown): object {
+  if (dialect === 'v2') return { code, message };
+  return dialect === 'arc' ? { success: false, error: message, code } : { error: message, code };
+}
+
+function refusedBy(code: ErrorCode, word: string): Cell {
+  return {
+    what: `refused: ${word}`,
+    script: (script) => (script.admitError = code),
+    payload: 'm f=1',
+    wanted: (dialect) => ({
+      status: 503,
+      body: errorBody(dialect, word, String),
+      headers: { 'retry-after': /^[1-9]\d*$/ },
+    }),
+  };
+}
+
+const cells: Cell[] = [
+  { what: 'good lines', payload: 'm f=1\n', wanted: () => none },
+  { what: 'an empty body', payload: '', wanted: () => none },
+  {
+    what: 'an empty body that calls itself gzip',
+    payload: '',
+    headers: { 'content-encoding': 'gzip' },
+    wanted: () => none,
+  },
+  {
+    what: 'gzip',
+    payload: gzipSync('m f=1\n'),
+    headers: { 'content-encoding': 'gzip' },
+    wanted: () => none,
+  },
+  {
+    what: 'a content type that Fastify cannot read',
+    payload: 'm f=1\n',
+    headers: { 'content-type': ';;=' },
+    wanted: () => none,
+  },
+  {
+    what: 'a form content type, as curl --data-binary sends',
+    payload: 'm f=1\n',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    wanted: () => none,
+  },
+  {
+    what: 'a bad line',
+    payload: 'm f=1\nbad',
+    script: (script) => (script.rejected = [bad]),
+    wanted: (dialect) => {
+      const error = "partial write: unable to parse 'bad': missing fields dropped=0";
+      if (dialect === 'arc') return { ...none, headers: { 'x-holdfast-rejected': '1' } };
+      if (dialect === 'v1') return { status: 400, body: { error } };
+      if (dialect === 'v2') {
+        return { status: 400, body: { code: 'invalid', message: error, line: 2 } };
+      }
+      return {
+        status: 400,
+        body: {
+          error: 'partial write of line protocol occurred',
+          data: [{ original_line: 'bad', line_number: 2, error_message: 'missing fields' }],
+        },
+      };
+    },
+  },
+  {
+    what: 'a type conflict',
+    payload: 'm1 f="x"',
+    script: (script) => (script.rejected = [conflict]),
+    wanted: (dialect) => {
+      const error = `partial write: ${conflict.reason} dropped=1`;
+      if (dialect === 'arc') return { ...none, headers: { 'x-holdfast-rejected': '1' } };
+      if (dialect === 'v1') return { status: 400, body: { error } };
+      if (dialect === 'v2') return { status: 400, body: { message: error, line: 3 } };
+      return { status: 400, body: { data: [{ line_number: 3, error_message: conflict.reason }] } };
+    },
+  },
+  {
+    what: 'compression that is broken',
+    payload: 'not gzip',
+    headers: { 'content-encoding': 'gzip' },
+    wanted: (dialect) => ({
+      status: 400,
+      body: errorBody(dialect, dialect === 'v2' ? 'invalid' : 'body_encoding', /decompress/),
+    }),
+  },
+  {
+    what: 'a bad precision',
+    payload: 'm f=1',
+    query: '&precision=fortnight',
+    wanted: (dialect) => ({
+      status: 400,
+      body: errorBody(dialect, dialect === 'v2' ? 'invalid' : 'parameter', /fortnight/),
+    }),
+  },
+  {
+    what: 'parameters that are not known',
+    payload: 'm f=1',
+    query: '&rp=autogen&org=o&consistency=all&no_sync=true&what=ever',
+    wanted: () => none,
+  },
+  {
+    what: 'more than server.max_body',
+    payload: 'm f=1\n'.repeat(1000),
+    wanted: (dialect) => ({
+      status: 413,
+      body: errorBody(dialect, dialect === 'v2' ? 'request too large' : 'body_too_large', String),
+    }),
+  },
+  {
+    what: 'more than server.max_body after decompression',
+    payload: gzipSync('m f=1\n'.repeat(1000)),
+    headers: { 'content-encoding': 'gzip' },
+    wanted: () => ({ status: 413 }),
+  },
+  {
+    what: 'a database that may not be created',
+    payload: 'm f=1',
+    script: (script) => {
+      const message = 'database not found: "x"';
+      script.writeError = new GatewayError('HF_DATABASE_UNKNOWN', message);
+    },
+    wanted: (dialect) => ({
+      status: 404,
+      body: errorBody(
+        dialect,
+        dialect === 'v2' ? 'not found' : 'database_unknown',
+        'database not found: "x"',
+      ),
+    }),
+  },
+  refusedBy('HF_DISK_FULL', 'disk_full'),
+  refusedBy('HF_RECOVERING', 'recovering'),
+  refusedBy('HF_SHUTTING_DOWN', 'shutting_down'),
+  refusedBy('HF_INGEST_MEMORY', 'ingest_memory'),
+  refusedBy('HF_WAL_STALLED', 'wal_stalled'),
+  refusedBy('HF_WAL_FAILED', 'wal_failed'),
+  {
+    what: 'a request from elsewhere',
+    payload: 'm f=1',
+    headers: { host: 'gateway.example:8086' },
+    wanted: (dialect) => ({
+      status: 503,
+      body: errorBody(dialect, 'not_local', /Host header/),
+      headers: { 'retry-after': /^[1-9]\d*$/ },
+    }),
+  },
+  {
+    what: 'a failed sync whose message holds a phrase at which Telegraf drops',
+    payload: 'm f=1',
+    script: (script) => {
+      const message = dropPhrases.join(', ');
+      script.writeError = new GatewayError('HF_LOG_APPEND', message);
+    },
+    wanted: (dialect) => ({ status: 503, body: errorBody(dialect, 'log_append', /segment/) }),
+  },
+  {
+    what: 'a bug',
+    payload: 'm f=1',
+    script: (script) => {
+      script.writeError = new GatewayError('HF_BUG', 'unable to parse the secret');
+    },
+    wanted: (dialect) => ({
+      status: 500,
+      body: errorBody(dialect, dialect === 'v2' ? 'internal error' : 'bug', /^internal error/),
+    }),
+  },
+];
+
+for (const cell of cells) {
+  t.test(`${cell.what}, in each dialect`, async (t) => {
+    for (const dialect of dialects) {
+      const { front, script } = composeFront();
+      cell.script?.(script);
+      const answer = await front.app.inject({
+        method: 'POST',
+        url: `${pathOf[dialect]}?db=x${cell.query ?? ''}`,
+        payload: cell.payload ?? '',
+        headers: { host: '127.0.0.1:8086', ...cell.headers },
+      });
+      const wanted = cell.wanted(dialect);
+      t.equal(answer.statusCode, wanted.status, `${dialect}: status`);
+      if (wanted.status === 204) {
+        t.equal(answer.payload, '', `${dialect}: empty body`);
+      } else {
+        t.match(answer.headers['content-type'], /^application\/json/, `${dialect}: JSON`);
+        t.match(JSON.parse(answer.payload), wanted.body ?? {}, `${dialect}: body`);
+      }
+      t.match(answer.headers, wanted.headers ?? {}, `${dialect}: headers`);
+      if (wanted.status >= 500) {
+        const text = answer.payload.toLowerCase();
+        for (const phrase of dropPhrases) {
+          if (text.includes(phrase))
+            t.fail(`${dialect}: '${phrase}' makes Telegraf drop the batch`);
+        }
+      }
+      await front.close();
+    }
+  });
+}
+
+t.test('v3 with accept_partial=false says that nothing was kept', async (t) => {
+  const { front, script } = composeFront();
+  script.rejected = [bad];
+  const answer = await front.app.inject({
+    method: 'POST',
+    url: '/api/v3/write_lp?db=x&accept_partial=false',
+    payload: 'bad',
+    headers: { host: 'localhost' },
+  });
+  t.equal(answer.statusCode, 400);
+  t.match(JSON.parse(answer.payload), { error: 'parsing failed for write_lp endpoint' });
+  t.equal(script.writes[0]?.acceptPartial, false);
+  await front.close();
+});
+
+t.test('what the log keeps by is said when it is less than synced', async (t) => {
+  for (const durability of ['async', 'memory'] as const) {
+    const { front } = composeFront({ durability });
+    const answer = await front.app.inject({
+      method: 'POST',
+      url: '/write',
+      payload: 'm f=1',
+      headers: { host: 'localhost' },
+    });
+    t.equal(answer.statusCode, 204);
+    t.equal(answer.headers['x-holdfast-durability'], durability);
+    await front.close();
+  }
+});
+
+t.test('database, precision and sender reach the door as each dialect names them', async (t) => {
+  const cases: [string, Record<string, string>, Record<string, unknown>][] = [
+    ['/write', {}, { dialect: 'v1', database: 'default', precision: 'n' }],
+    ['/write?db=plant&precision=h', {}, { database: 'plant', precision: 'h' }],
+    ['/write?db=plant&precision=u', {}, { precision: 'us' }],
+    ['/write?db=a&db=b', {}, { database: 'a' }],
+    ['/write?db=', {}, { database: 'default' }],
+    ['/write/?db=slash', {}, { database: 'slash' }],
+    ['/write?db=M%C3%BCll+1', {}, { database: 'Müll 1' }],
+    ['/write?db=plant', { 'x-arc-database': 'over' }, { database: 'over' }],
+    ['/api/v2/write?bucket=b/autogen&org=o', {}, { dialect: 'v2', database: 'b', precision: 'n' }],
+    ['/api/v2/write?bucket=b&precision=ms', {}, { database: 'b', precision: 'ms' }],
+    ['/api/v3/write_lp?db=d', {}, { dialect: 'v3', database: 'd', precision: 'auto' }],
+    ['/api/v3/write_lp?db=d&precision=second', {}, { precision: 's' }],
+    ['/api/v1/write/line-protocol?precision=m', {}, { dialect: 'arc', precision: 'm' }],
+    ['/api/v1/write', { 'x-arc-database': 'old' }, { dialect: 'arc', database: 'old' }],
+    ['/api/v1/write/influxdb?db=older', {}, { dialect: 'arc', database: 'older' }],
+    ['/write', { 'user-agent': 'Telegraf/1.39' }, { sender: '127.0.0.1 Telegraf/1.39' }],
+  ];
+  for (const [url, headers, wanted] of cases) {
+    const { front, script } = composeFront();
+    const answer = await front.app.inject({
+      method: 'POST',
+      url,
+      payload: 'm f=1',
+      headers: { host: 'localhost:8086', ...headers },
+    });
+    t.equal(answer.statusCode, 204, url);
+    t.match(script.writes[0], wanted, url);
+    await front.close();
+  }
+});
+
+t.test("Arc's route takes compression by its first bytes", async (t) => {
+  for (const payload of [gzipSync('m f=1'), zstdCompressSync('m f=1'), Buffer.from('m f=1')]) {
+    const { front, script } = composeFront();
+    const url = '/api/v1/write/line-protocol';
+    const headers = { host: 'localhost' };
+    const answer = await front.app.inject({ method: 'POST', url, payload, headers });
+    t.equal(answer.statusCode, 204);
+    t.equal(Buffer.from(script.writes[0]?.body ?? []).toString(), 'm f=1');
+    await front.close();
+  }
+});
+
+t.test('several bad lines are joined, with what conflicts last and counted', async (t) => {
+  const { front, script } = composeFront();
+  script.rejected = [bad, { ...conflict, count: 2 }, { ...bad, line: 9, text: 'worse' }];
+  const answer = await front.app.inject({
+    method: 'POST',
+    url: '/write',
+    payload: 'x',
+    headers: { host: 'localhost' },
+  });
+  t.same(JSON.parse(answer.payload), {
+    error:
+      "partial write: unable to parse 'bad': missing fields\n" +
+      `unable to parse 'worse': missing fields\n${conflict.reason} dropped=2`,
+  });
+  t.match(answer.headers, { 'x-holdfast-rejected': '4', 'x-influxdb-error': /^[\x20-\x7e]+$/ });
+  await front.close();
+});
+
+t.test('control characters of a bad line do not reach a header', async (t) => {
+  const { front, script } = composeFront();
+  script.rejected = [rejection(1, 'm\u0000\r\nx: y\u{1f4a5}', 'missing fields')];
+  const answer = await front.app.inject({
+    method: 'POST',
+    url: '/write',
+    payload: 'x',
+    headers: { host: 'localhost' },
+  });
+  t.equal(answer.statusCode, 400);
+  t.match(answer.headers['x-influxdb-error'], /^[\x20-\x7e]+$/);
+  await front.close();
+});
