@@ -50,6 +50,8 @@ const healthyAfterMs = 60_000;
 const lastWordsLength = 2000;
 /** How long a process may take to end by itself at the close. */
 const closeWithinMs = 2000;
+/** After so many processes in a row that never listened, requests do not wait for the next. */
+const failedStartsMax = 3;
 /** How long after its sockets broke a process may take to end. */
 const exitWithinMs = 1000;
 const unhurried = { ref: false } as const;
@@ -59,13 +61,15 @@ export class EngineProcess {
   readonly #options: EngineProcessOptions;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: Infinity });
   readonly #readyListeners: (() => void)[] = [];
-  #ready = Promise.withResolvers<undefined>();
+  readonly #endListeners: ((lastWords: string) => void)[] = [];
+  #ready = quietly(Promise.withResolvers<undefined>());
   #exited = Promise.withResolvers<undefined>();
   #state: EngineStatus['state'] = 'down';
   #child: ChildProcess | undefined;
   #socketPath = '';
   #starts = 0;
   #failuresInRow = 0;
+  #failedStarts = 0;
   #startedMs = 0;
   #lastWords = '';
   #retry: NodeJS.Timeout | undefined;
@@ -78,6 +82,11 @@ export class EngineProcess {
   /** Called each time that a new process listens; it knows nothing then. */
   onReady(listener: () => void): void {
     this.#readyListeners.push(listener);
+  }
+
+  /** Called when a process ended though nobody asked it to. */
+  onEnd(listener: (lastWords: string) => void): void {
+    this.#endListeners.push(listener);
   }
 
   start(): void {
@@ -104,6 +113,9 @@ export class EngineProcess {
     body: string | Readable,
     signal: AbortSignal,
   ): Promise<IncomingMessage> {
+    if (this.#failedStarts >= failedStartsMax && this.#state !== 'ready') {
+      throw new GatewayError('HF_QUERY_ENGINE_DOWN', 'the query process does not start');
+    }
     await orAborted(this.#ready.promise, signal);
     const process = this.#exited.promise;
     const answer = await this.#send(method, path, body, signal).catch(async (error: unknown) => {
@@ -196,6 +208,7 @@ export class EngineProcess {
   #listening(child: ChildProcess): void {
     if (child !== this.#child || this.#state !== 'starting') return;
     this.#state = 'ready';
+    this.#failedStarts = 0;
     this.#ready.resolve(undefined);
     for (const listener of this.#readyListeners) listener();
   }
@@ -207,9 +220,11 @@ export class EngineProcess {
     this.#lastWords = words.trim();
     this.#deps.files.unlink(this.#socketPath);
     if (this.#state === 'closed') return;
-    if (this.#state === 'ready') this.#ready = Promise.withResolvers<undefined>();
+    if (this.#state === 'ready') this.#ready = quietly(Promise.withResolvers<undefined>());
+    else this.#failedStarts += 1;
     this.#state = 'down';
     const livedMs = this.#deps.clock.monotonicMs() - this.#startedMs;
+    for (const listener of this.#endListeners) listener(this.#lastWords);
     this.#failuresInRow = livedMs >= healthyAfterMs ? 0 : this.#failuresInRow + 1;
     const delayMs = Math.min(backoffMaxMs, backoffFirstMs * 2 ** (this.#failuresInRow - 1));
     this.#retry = setTimeout(() => {
@@ -217,11 +232,20 @@ export class EngineProcess {
     }, delayMs);
   }
 
+  /** Those that wait and those that come. */
+  #refuseRequests(): void {
+    const stopping = new GatewayError('HF_SHUTTING_DOWN', 'the gateway is stopping');
+    this.#ready.reject(stopping);
+    this.#ready = quietly(Promise.withResolvers<undefined>());
+    this.#ready.reject(stopping);
+  }
+
   /** Resolves when the process has ended. Queries that still run are lost. */
   async close(): Promise<void> {
     clearTimeout(this.#retry);
     const child = this.#child;
     this.#state = 'closed';
+    this.#refuseRequests();
     this.#agent.destroy();
     if (child === undefined) return;
     const ended = new Promise<void>((resolve) => {
@@ -237,6 +261,12 @@ export class EngineProcess {
     await ended;
     clearTimeout(kill);
   }
+}
+
+/** Rejecting it while nobody waits is no error. */
+function quietly<T>(resolvers: PromiseWithResolvers<T>): PromiseWithResolvers<T> {
+  resolvers.promise.catch(() => undefined);
+  return resolvers;
 }
 
 function lost(cause: unknown): GatewayError {

@@ -104,6 +104,11 @@ export class Queries {
     this.#engine.start();
   }
 
+  /** Called each time that the query process ended by itself, with its last words. */
+  onEngineEnd(listener: (lastWords: string) => void): void {
+    this.#engine.onEnd(listener);
+  }
+
   status(): QueriesStatus {
     return {
       running: this.#admission.running,

@@ -20,12 +20,13 @@ const codes: readonly (readonly [prefix: string, code: ErrorCode])[] = [
 
 /**
  * Returns `error` itself if it is ours, else what DuckDB meant by it. The scans make statements
- * long, so the echo of the statement behind the first empty line is left out.
+ * long and their settings cannot be changed, so the echo of the statement and the engine's advice
+ * behind the first empty line are left out.
  */
 export function engineError(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  const text = message.split('\n\nLINE ')[0] ?? message;
+  const text = message.split(/\n\n(?:LINE |Possible solutions)/)[0] ?? message;
   const code = codes.find(([prefix]) => message.startsWith(prefix))?.[1] ?? 'HF_QUERY_INVALID';
   if (code === 'HF_QUERY_FAILED') {
     // Paths and states of the engine are for the operator.

@@ -16,6 +16,7 @@ import {
   type DuckDBType,
   type DuckDBValue,
 } from '@duckdb/node-api';
+import { GatewayError } from '../../base/errors/gateway-error.ts';
 import { readStatement } from '../sql/ast.ts';
 import { readShape } from '../sql/query-shape.ts';
 import { plainSpaces, quotedDefault, quoteText } from '../sql/tokens.ts';
@@ -79,6 +80,8 @@ export class Engine {
    * @throws HF_QUERY_SYNTAX, HF_QUERY_REFUSED
    */
   async prepare(sql: string): Promise<PreparedQuery> {
+    // The engine would read the text up to it and not say so.
+    if (sql.includes('\0')) throw new GatewayError('HF_QUERY_SYNTAX', 'a NUL character in SQL');
     const text = quotedDefault(plainSpaces(sql));
     const tree = this.#parsing.then(() => this.#parse(text));
     this.#parsing = tree.catch(() => undefined);

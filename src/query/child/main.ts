@@ -15,6 +15,9 @@ process.stdin.on('close', () => process.exit(0)).resume();
 // The terminal's interrupt goes to the whole group; the main process decides when this one ends.
 process.on('SIGINT', () => undefined);
 
+// The socket and spilled rows are for this user only.
+process.umask(0o077);
+
 const engine = await Engine.open(options);
 const deps = { engine, index: new FileIndex(), hotColumns: new HotColumns(), clock: systemClock };
 await new QueryServer(deps, options.dataDirectory).listen(options.socketPath);

@@ -58,10 +58,10 @@ export class QueryServer {
     this.#deps = deps;
     this.#dataDirectory = dataDirectory;
     this.#server = createServer((request, response) => void this.#answer(request, response));
-    // A long seed or a slow reader is no reason to give up on the other process.
+    // A long seed, a slow reader or a quiet hour is no reason to give up on the other process.
     this.#server.requestTimeout = 0;
     this.#server.headersTimeout = 0;
-    this.#server.keepAliveTimeout = 60_000;
+    this.#server.keepAliveTimeout = 0;
   }
 
   async listen(socketPath: string): Promise<void> {

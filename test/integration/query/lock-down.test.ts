@@ -102,6 +102,8 @@ const cases: readonly (readonly [sql: string, code: string])[] = [
   ['SELECT * FROM cpu AT (VERSION => 1)', refused],
   ['SELEC 1', 'HF_QUERY_SYNTAX'],
   ["SELECT 'a", 'HF_QUERY_SYNTAX'],
+  [`SELECT 1 \0 FROM read_parquet('${path}')`, 'HF_QUERY_SYNTAX'],
+  [`SELECT ${'('.repeat(20_000)}`, 'HF_QUERY_SYNTAX'],
   ['SELECT nothing FROM cpu', 'HF_QUERY_INVALID'],
   ["SELECT 'a'::INT", 'HF_QUERY_INVALID'],
   ['SELECT $1', 'HF_QUERY_INVALID'],

@@ -181,3 +181,12 @@ await t.test('during replay a query waits, unless it takes a partial answer', as
   rig.replaying = undefined;
   t.same(await pending, [[4]]);
 });
+
+await t.test('a query that waits when the gateway stops is refused', async (t) => {
+  const other = await QueryRig.open();
+  const pending = other.rows('SELECT 1');
+  const closed = other.close();
+  await t.rejects(pending, { code: 'HF_SHUTTING_DOWN' });
+  await closed;
+  await t.rejects(other.rows('SELECT 1'), { code: 'HF_SHUTTING_DOWN' });
+});
