@@ -4,6 +4,7 @@
  * functions that gateway.ts fills in; nothing is counted twice. Main thread.
  */
 import type { GatewayError } from '../base/errors/gateway-error.ts';
+import { publicCode } from '../base/errors/public-code.ts';
 import type { Clock } from '../base/lib/clock.ts';
 import type { LatencySummary } from '../base/lib/latency-histogram.ts';
 import type { ActiveAlarm } from '../base/telemetry/alarms.ts';
@@ -156,7 +157,9 @@ export class StatusReport {
       },
       writes: {
         accepted: refusal === undefined,
-        ...(refusal === undefined ? {} : { code: refusal.code, reason: refusal.message }),
+        ...(refusal === undefined
+          ? {}
+          : { code: publicCode(refusal.code), reason: refusal.message }),
       },
       recovery: this.#recovery(),
       buffers: { ...(snakeCase(held) as object), sizes },
@@ -201,7 +204,8 @@ export class StatusReport {
   health(): object {
     const refusal = this.#sources.refusal();
     const critical = this.#sources.alarms().filter(({ severity }) => severity === 'critical');
-    const writes = refusal === undefined ? {} : { message: refusal.message, code: refusal.code };
+    const writes =
+      refusal === undefined ? {} : { message: refusal.message, code: publicCode(refusal.code) };
     return {
       name: 'holdfast',
       message: refusal === undefined ? 'ready for queries and writes' : refusal.message,

@@ -11,6 +11,7 @@
  */
 import { errorCodes, type ErrorCode } from '../../base/errors/codes.ts';
 import type { GatewayError } from '../../base/errors/gateway-error.ts';
+import { publicCode } from '../../base/errors/public-code.ts';
 import type { Dialect } from './dialect.ts';
 
 export interface ErrorAnswer {
@@ -55,11 +56,6 @@ const headerTextMax = 500;
 /** `text` as a header value: printable ASCII, bounded (I4). */
 export function headerText(text: string): string {
   return text.slice(0, headerTextMax).replaceAll(/[^\x20-\x7e]/g, '?');
-}
-
-/** The word that clients see as `code`: HF_DISK_FULL is `disk_full`. */
-export function publicCode(code: ErrorCode): string {
-  return code.slice('HF_'.length).toLowerCase();
 }
 
 function statusOf(error: GatewayError, isWrite: boolean): number {

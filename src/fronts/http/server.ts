@@ -11,12 +11,13 @@
 import type { Socket } from 'node:net';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { asGatewayError, GatewayError } from '../../base/errors/gateway-error.ts';
+import { publicCode } from '../../base/errors/public-code.ts';
 import type { CounterRecorder } from '../../base/telemetry/metrics.ts';
 import { settleClientFault } from './client-fault.ts';
 import { dialectOf, isWritePath, pathOf } from './dialect.ts';
 import type { HttpFrontDeps, HttpFrontOptions } from './front-types.ts';
 import { whyNotLocal } from './local-only.ts';
-import { errorAnswer, publicCode } from './reply-error.ts';
+import { errorAnswer } from './reply-error.ts';
 import { registerHealth } from './routes/health.ts';
 import { registerInfluxQuery } from './routes/influx-query.ts';
 import { registerMetrics } from './routes/metrics.ts';
