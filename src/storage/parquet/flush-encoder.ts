@@ -124,7 +124,7 @@ async function encodeFile(context: FileContext, compression: Compression, writer
   const identity = set.hasIdentity ? 0 : fileFlags.noIdentity;
   const flags = identity | (file.dayFile ? fileFlags.dayFile : 0);
   const { measurementId, database, measurement, lsns } = job;
-  const shared = { measurementId, lsns, part, flags, seqMax, hours };
+  const shared = { measurementId, rows: file.rows, lsns, part, flags, seqMax, hours };
   const names = { database, measurement };
   const footer = { ...shared, ...names, fileId: file.fileId, supersedes: [], columns };
   const parts = withFooterFacts(encoded, footer);
@@ -138,7 +138,6 @@ async function encodeFile(context: FileContext, compression: Compression, writer
     path,
     sha256: hash.digest('hex'),
     bytes: parts.reduce((sum, bytes) => sum + bytes.length, 0),
-    rows: file.rows,
     columns: idRuns(columns.map(({ physical }) => physical.id)),
   };
   const statistics: FileStatistics = {

@@ -3,6 +3,7 @@
  * file, read only for files that no commit names and for repair. Called on encoder threads (write)
  * and wherever files are judged (read); no state.
  */
+import { crc32 } from 'node:zlib';
 import type { HourSpan } from '../../base/model/commit.ts';
 import type { ColumnKind, ColumnRef, PhysicalType } from '../../base/model/schema.ts';
 import type { Files } from '../../base/disk/files.ts';
@@ -37,10 +38,21 @@ const keys = {
   measurement: 'holdfast.measurement',
   file: 'holdfast.file',
   columns: 'holdfast.columns',
+  check: 'holdfast.check',
 } as const;
 
-function keyValues(facts: Omit<FooterFacts, 'rows'>): readonly (readonly [string, string])[] {
-  const { fileId, lsns, part, flags, seqMax, hours, supersedes } = facts;
+/** Keys in the order in which the check runs over their values. */
+const checkedKeys = [keys.format, keys.measurement, keys.file, keys.columns];
+
+/** CRC-32 of the values, each followed by a line feed, as 8 hex digits. */
+function checkOf(values: ReadonlyMap<string, string>): string {
+  const text = checkedKeys.map((key) => `${values.get(key) ?? ''}\n`).join('');
+  return crc32(text).toString(16).padStart(8, '0');
+}
+
+function keyValues(facts: FooterFacts): readonly (readonly [string, string])[] {
+  const { fileId, rows, lsns, part, flags, seqMax, hours, supersedes } = facts;
+  const file = { id: fileId, rows, lsns, part, flags, seqMax, hours, supersedes };
   const measurement = {
     id: facts.measurementId,
     database: facts.database,
@@ -49,12 +61,14 @@ function keyValues(facts: Omit<FooterFacts, 'rows'>): readonly (readonly [string
   const columns = facts.columns.map(({ kind, spelling, sqlName, physical }) => {
     return { id: physical.id, kind, spelling, sqlName, name: physical.name, type: physical.type };
   });
-  return [
-    [keys.format, parquetFormat],
+  const values = new Map([
+    [keys.format as string, parquetFormat],
     [keys.measurement, JSON.stringify(measurement)],
-    [keys.file, JSON.stringify({ id: fileId, lsns, part, flags, seqMax, hours, supersedes })],
+    [keys.file, JSON.stringify(file)],
     [keys.columns, JSON.stringify(columns)],
-  ];
+  ]);
+  values.set(keys.check, checkOf(values));
+  return [...values];
 }
 
 /** Splits a Parquet file into its bytes before the footer, and the footer. */
@@ -83,10 +97,7 @@ export function withKeyValues(
 }
 
 /** Returns `file` as parts to write one after the other, with the facts in its footer. */
-export function withFooterFacts(
-  file: Uint8Array,
-  facts: Omit<FooterFacts, 'rows'>,
-): readonly Uint8Array[] {
+export function withFooterFacts(file: Uint8Array, facts: FooterFacts): readonly Uint8Array[] {
   return withKeyValues(file, keyValues(facts));
 }
 
@@ -128,6 +139,7 @@ interface ColumnJson {
 
 interface FileJson {
   id: number;
+  rows: number;
   lsns: [number, number];
   part: [number, number];
   flags: number;
@@ -137,6 +149,7 @@ interface FileJson {
 }
 
 function factsOf(path: string, rows: number, values: ReadonlyMap<string, string>): FooterFacts {
+  if (values.get(keys.check) !== checkOf(values)) throw damaged(path, 'its check does not hold');
   const parse = (key: string): unknown => {
     const text = values.get(key);
     if (text === undefined) throw damaged(path, `no key ${key} in its footer`);
@@ -144,6 +157,7 @@ function factsOf(path: string, rows: number, values: ReadonlyMap<string, string>
   };
   const measurement = parse(keys.measurement) as { id: number; database: string; name: string };
   const { id, ...file } = parse(keys.file) as FileJson;
+  if (file.rows !== rows) throw damaged(path, `${rows} rows where ${file.rows} were written`);
   const columns = (parse(keys.columns) as ColumnJson[]).map((column) => {
     const { kind, spelling, sqlName, name, type } = column;
     return { kind, spelling, sqlName, physical: { id: column.id, name, type } };
@@ -154,7 +168,6 @@ function factsOf(path: string, rows: number, values: ReadonlyMap<string, string>
     measurementId: measurement.id,
     database: measurement.database,
     measurement: measurement.name,
-    rows,
     columns,
   };
 }

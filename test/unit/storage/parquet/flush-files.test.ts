@@ -277,6 +277,7 @@ t.test('a file shows the layout that the format document promises', { skip }, as
     'int64',
   ]);
   test.strictSame(Object.keys(read.meta).sort(), [
+    'holdfast.check',
     'holdfast.columns',
     'holdfast.file',
     'holdfast.format',

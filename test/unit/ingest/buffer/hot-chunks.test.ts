@@ -1,0 +1,142 @@
+/** Hot chunks: what a pin sees, what is encoded again, when files go. */
+import t from 'tap';
+import type { Files } from '../../../../src/base/disk/files.ts';
+import { HotChunks } from '../../../../src/ingest/buffer/hot-chunks.ts';
+import { MeasurementBuffers } from '../../../../src/ingest/buffer/measurement-buffers.ts';
+import { FakeClock, FakeEncoder, settled, smallBatch } from '../../../support/flush-fakes.ts';
+
+function compose(existing: readonly string[] = []) {
+  const clock = new FakeClock();
+  const options = {
+    positions: [],
+    lowWater: 0,
+    rowsMax: 1e6,
+    bufferBytesMax: 2 ** 30,
+    hashSeed: 1,
+  };
+  const buffers = new MeasurementBuffers(clock, options);
+  const encoder = new FakeEncoder();
+  const unlinked: string[] = [];
+  const files = {
+    list: () => existing,
+    unlink(path: string) {
+      unlinked.push(path);
+    },
+  } as unknown as Files;
+  const chunks = new HotChunks({ buffers, encoder, files }, { directory: '/hot' });
+  let lsn = 1;
+  const write = (id: number, rows: number) => {
+    buffers.append(smallBatch(id, rows), lsn, 0);
+    lsn += rows;
+    buffers.recordEntered(lsn - 1);
+  };
+  /** Finishes all jobs and returns the row ranges that they encoded. */
+  const encodeAll = async () => {
+    const jobs = encoder.hots.splice(0);
+    for (const { finish } of jobs) finish({ bytes: 100 });
+    await settled();
+    return jobs.map(({ job }) => [job.from, job.to]);
+  };
+  return { buffers, encoder, chunks, unlinked, write, encodeAll };
+}
+
+t.test('a pin sees the rows of its tick, and chunks are reused until rows come', async (test) => {
+  const all = compose();
+  all.write(16, 100);
+  const first = all.chunks.pin([16, 17]);
+  all.write(16, 10);
+  test.strictSame(await all.encodeAll(), [[0, 100]]);
+  test.match(await first.chunks, [{ measurementId: 16, hasIdentity: true, rowCount: 100 }]);
+  const second = all.chunks.pin([16]);
+  test.strictSame(await all.encodeAll(), [[100, 110]], 'only what is new');
+  const third = all.chunks.pin([16]);
+  test.strictSame(await all.encodeAll(), [], 'nothing is new');
+  test.strictSame(await third.chunks, await second.chunks);
+  test.strictSame(
+    (await second.chunks).map(({ rowCount }) => rowCount),
+    [100, 10],
+  );
+});
+
+t.test('many small chunks become few: each row is encoded about log n times', async (test) => {
+  const all = compose();
+  let encoded = 0;
+  let most = 0;
+  for (let step = 0; step < 512; step += 1) {
+    all.write(16, 10);
+    const pin = all.chunks.pin([16]);
+    for (const [from = 0, to = 0] of await all.encodeAll()) encoded += to - from;
+    const seen = await pin.chunks;
+    most = Math.max(most, seen.length);
+    test.equal(
+      seen.reduce((sum, { rowCount }) => sum + rowCount, 0),
+      10 * (step + 1),
+    );
+    pin.release();
+  }
+  test.ok(most <= 10, `${most} chunks`);
+  test.ok(encoded <= 5120 * 11, `${encoded} rows encoded for 5,120`);
+  test.ok(all.chunks.bytes <= 1000, 'replaced chunks are deleted');
+});
+
+t.test('a chunk is deleted when its rows are filed and no pin holds it, once', async (test) => {
+  const all = compose();
+  all.write(16, 100);
+  const pin = all.chunks.pin([16]);
+  await all.encodeAll();
+  const [chunk] = await pin.chunks;
+  all.buffers.seal([16]);
+  const again = all.chunks.pin([16]);
+  test.strictSame(await all.encodeAll(), [], 'sealing makes no new chunk');
+  all.buffers.filed(16, 100);
+  test.strictSame(all.unlinked, []);
+  pin.release();
+  pin.release();
+  test.strictSame(all.unlinked, [], 'the other pin holds it');
+  again.release();
+  test.strictSame(all.unlinked, [chunk?.path]);
+  test.equal(all.chunks.bytes, 0);
+});
+
+t.test('a chunk whose rows are filed while it is encoded is deleted afterwards', async (test) => {
+  const all = compose();
+  all.write(16, 100);
+  const pin = all.chunks.pin([16]);
+  pin.release();
+  all.buffers.seal([16]);
+  all.buffers.filed(16, 100);
+  test.strictSame(all.unlinked, []);
+  await all.encodeAll();
+  test.equal(all.unlinked.length, 1);
+});
+
+t.test('after a failed chunk the next pin encodes its rows again, without a gap', async (test) => {
+  const all = compose();
+  all.write(16, 100);
+  const first = all.chunks.pin([16]);
+  await all.encodeAll();
+  all.write(16, 10);
+  const second = all.chunks.pin([16]);
+  all.write(16, 5);
+  const third = all.chunks.pin([16]);
+  all.encoder.hots.splice(0, 1)[0]?.fail(new Error('no space'));
+  await all.encodeAll();
+  await test.rejects(second.chunks, /no space/);
+  await test.rejects(third.chunks, /no space/);
+  const fourth = all.chunks.pin([16]);
+  test.strictSame(await all.encodeAll(), [[100, 115]]);
+  test.strictSame(
+    (await fourth.chunks).map(({ rowCount }) => rowCount),
+    [100, 15],
+  );
+  for (const pin of [first, second, third, fourth]) pin.release();
+  all.buffers.seal([16]);
+  all.buffers.filed(16, 115);
+  test.equal(all.chunks.bytes, 0);
+});
+
+t.test('chunks of an earlier run are deleted at the start, other files are not', (test) => {
+  const all = compose(['16-1.parquet', 'README']);
+  test.strictSame(all.unlinked, ['/hot/16-1.parquet']);
+  test.end();
+});

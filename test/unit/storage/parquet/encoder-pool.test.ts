@@ -1,0 +1,170 @@
+/** Real encoder threads: flushes and hot chunks over shared memory, threads that die, limits. */
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import t from 'tap';
+import { EncoderPool } from '../../../../src/storage/parquet/encoder-pool.ts';
+import type { FlushJob } from '../../../../src/storage/parquet/types.ts';
+import { readWithDuckdb } from '../../../support/read-parquet.ts';
+import { columnRef, plainRows, plannedFiles, rowSet } from '../../../support/row-sets.ts';
+
+const source = new URL('../../../../src/', import.meta.url);
+const root = mkdtempSync(join(tmpdir(), 'holdfast-pool-'));
+const dataDirectory = join(root, 'data');
+mkdirSync(dataDirectory);
+
+const options = {
+  thread: new URL('storage/parquet/encoder-thread.ts', source),
+  dataDirectory,
+  compression: 'snappy',
+  threadsMax: 1,
+  queueMax: 3,
+  wasmBytesMax: 2 ** 28,
+} as const;
+
+/** An entry that a test composes: the real encoder with something wrong in its file layer. */
+function composedThread(name: string, body: string): URL {
+  const path = join(root, `${name}.ts`);
+  const at = (file: string) => JSON.stringify(new URL(file, source).href);
+  writeFileSync(
+    path,
+    `import { parentPort, workerData } from 'node:worker_threads';
+import { nodeFiles } from ${at('base/disk/files.ts')};
+import { runEncoder } from ${at('storage/parquet/encoder-worker.ts')};
+${body}
+`,
+  );
+  return pathToFileURL(path);
+}
+
+function rows(count: number) {
+  const times = Array.from({ length: count }, (_, row) => 1_790_000_000_000_000n + BigInt(row));
+  return rowSet(times, [
+    { column: columnRef(0, 'tag', 'string', 'host'), values: times.map((_, row) => `h${row % 7}`) },
+    {
+      column: columnRef(1, 'field', 'double', 'v'),
+      values: times.map((_, row) => (row % 3 === 0 ? null : row / 3)),
+    },
+  ]);
+}
+
+function flushJob(count: number, fileId: number): FlushJob {
+  const set = rows(count);
+  return {
+    measurementId: 16,
+    database: 'd',
+    measurement: 'm',
+    lsns: [1, count],
+    sets: [{ hasIdentity: true, rows: set, files: plannedFiles(set, 1000, fileId) }],
+  };
+}
+
+t.teardown(() => {
+  rmSync(root, { recursive: true });
+});
+
+t.test('a flush and a hot chunk are encoded by a thread', async (test) => {
+  const pool = new EncoderPool(options);
+  test.teardown(() => pool.close());
+  const set = rows(500);
+  const path = join(root, 'hot.parquet');
+  const [flushed, hot] = await Promise.all([
+    pool.flush(flushJob(500, 1)),
+    pool.hot({ rows: set, from: 100, to: 300, path }),
+  ]);
+  const read = await readWithDuckdb(join(dataDirectory, flushed.facts[0]?.path ?? ''));
+  test.strictSame(read.rows, plainRows(set));
+  test.ok(hot.bytes > 0);
+  const chunk = await readWithDuckdb(path);
+  test.strictSame(chunk.rows, plainRows(set).slice(100, 300));
+  test.strictSame(chunk.types, ['TIMESTAMP WITH TIME ZONE', 'VARCHAR', 'DOUBLE']);
+});
+
+t.test('hot chunks go before flushes, and a full queue refuses', async (test) => {
+  const pool = new EncoderPool(options);
+  test.teardown(() => pool.close());
+  const done: string[] = [];
+  const note = (name: string) => () => {
+    done.push(name);
+  };
+  const jobs = [
+    pool.flush(flushJob(10, 10)).then(note('flush 1')),
+    pool.flush(flushJob(10, 20)).then(note('flush 2')),
+    pool.hot({ rows: rows(10), from: 0, to: 10, path: join(root, 'h1') }).then(note('hot')),
+    pool.flush(flushJob(10, 30)).then(note('flush 3')),
+  ];
+  await test.rejects(pool.flush(flushJob(10, 40)), { code: 'HF_ENCODER_QUEUE_FULL' });
+  await Promise.all(jobs);
+  test.strictSame(done, ['flush 1', 'hot', 'flush 2', 'flush 3']);
+});
+
+t.test('the job of a thread that dies fails, and a new thread takes the next', async (test) => {
+  const thread = composedThread(
+    'dying',
+    `runEncoder(parentPort, { settings: workerData, files: { ...nodeFiles,
+  rename(from, to) { if (to.includes('_13_')) process.exit(3); nodeFiles.rename(from, to); } } });`,
+  );
+  const pool = new EncoderPool({ ...options, thread });
+  test.teardown(() => pool.close());
+  await test.rejects(pool.flush(flushJob(13, 100)), { code: 'HF_ENCODER_LOST' });
+  const { facts } = await pool.flush(flushJob(14, 200));
+  test.ok(existsSync(join(dataDirectory, facts[0]?.path ?? '')));
+  test.equal(pool.status().threadsLost, 1);
+});
+
+t.test('a disk error reaches the caller with its code and leaves no file', async (test) => {
+  const thread = composedThread(
+    'full',
+    `import { GatewayError } from ${JSON.stringify(new URL('base/errors/gateway-error.ts', source).href)};
+runEncoder(parentPort, { settings: workerData, files: { ...nodeFiles,
+  syncDirectory(path) {
+    if (path.endsWith('/14')) throw new GatewayError('HF_DISK_FULL', 'planted');
+    nodeFiles.syncDirectory(path); } } });`,
+  );
+  const empty = join(root, 'full');
+  mkdirSync(empty);
+  const pool = new EncoderPool({ ...options, thread, dataDirectory: empty });
+  test.teardown(() => pool.close());
+  await test.rejects(pool.flush(flushJob(5, 300)), { code: 'HF_DISK_FULL', message: 'planted' });
+  const left = readdirSync(empty, { recursive: true }).filter((name) =>
+    String(name).endsWith('.parquet'),
+  );
+  test.strictSame(left, []);
+});
+
+t.test(
+  'a thread is replaced when encoding itself fails, and when its memory is large',
+  async (test) => {
+    const pool = new EncoderPool({ ...options, wasmBytesMax: 1 });
+    test.teardown(() => pool.close());
+    const broken = flushJob(5, 400);
+    const [set] = broken.sets;
+    if (set === undefined) throw new Error('no set');
+    const bad = Uint8Array.of(0xff, 0xfe);
+    const columns = set.rows.columns.map((column) =>
+      column.dictionary === undefined
+        ? column
+        : {
+            ...column,
+            values: new Uint32Array(5),
+            dictionary: { count: 1, bytes: bad, offsets: Uint32Array.of(0, 2) },
+          },
+    );
+    const job = { ...broken, sets: [{ ...set, rows: { ...set.rows, columns } }] };
+    await test.rejects(pool.flush(job), { code: 'HF_ENCODE' });
+    test.equal(pool.status().threads, 0);
+    await pool.flush(flushJob(5, 500));
+    test.equal(pool.status().threads, 0, 'above its memory limit');
+    test.equal(pool.status().threadsLost, 0);
+  },
+);
+
+t.test('closing fails what runs and waits', async (test) => {
+  const pool = new EncoderPool(options);
+  const jobs = [pool.flush(flushJob(10, 600)), pool.flush(flushJob(10, 700))];
+  const results = Promise.allSettled(jobs);
+  await pool.close();
+  for (const result of await results) test.match(result, { reason: { code: 'HF_ENCODER_LOST' } });
+  await test.rejects(pool.flush(flushJob(10, 800)), { code: 'HF_ENCODER_LOST' });
+});
