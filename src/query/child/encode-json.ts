@@ -1,12 +1,11 @@
 /**
- * Rows of a result as JSON text. Exact: integers of any width and decimals are JSON numbers with all
- * their digits, times are RFC 3339 in UTC with as many digits as they have, bytes are base64, and
- * NaN and infinities, which JSON does not know, are null. Runs in the query process.
+ * Rows of a result as JSON text. Exact: integers of any width and decimals are JSON numbers with
+ * all their digits, times are RFC 3339 in UTC with as many digits as they have, bytes are base64,
+ * and NaN and infinities, which JSON does not know, are null. Runs in the query process.
  */
 import {
   DuckDBArrayValue,
   DuckDBBlobValue,
-  DuckDBDateValue,
   DuckDBDecimalValue,
   DuckDBListValue,
   DuckDBMapValue,
@@ -22,23 +21,17 @@ import {
   type DuckDBValue,
 } from '@duckdb/node-api';
 
-/** Last second that was formatted, and its text up to the second: rows often share it. */
-interface SecondText {
-  second: bigint;
-  text: string;
-}
-
 /** `2026-01-31T10:00:00` for a second since 1970; years beyond four digits get a sign. */
-function secondText(second: bigint): string {
-  const milliseconds = Number(second) * 1000;
+function secondText(second: number): string {
+  const milliseconds = second * 1000;
   if (Math.abs(milliseconds) <= 8.64e15) {
     return new Date(milliseconds).toISOString().replace(/\.\d+Z$/, '');
   }
   // JavaScript's dates end at the year 275760. The calendar repeats every 400 years.
-  const cycleDays = 146_097n;
-  const cycles = second / (cycleDays * 86_400n);
-  const within = new Date(Number(second - cycles * cycleDays * 86_400n) * 1000);
-  const year = within.getUTCFullYear() + Number(cycles) * 400;
+  const cycleSeconds = 146_097 * 86_400;
+  const cycles = Math.trunc(second / cycleSeconds);
+  const within = new Date((second - cycles * cycleSeconds) * 1000);
+  const year = within.getUTCFullYear() + cycles * 400;
   const rest = within
     .toISOString()
     .replace(/\.\d+Z$/, '')
@@ -46,41 +39,63 @@ function secondText(second: bigint): string {
   return `${year < 0 ? '-' : '+'}${String(Math.abs(year)).padStart(6, '0')}${rest}`;
 }
 
-/** Formats instants; keeps the last second so that equal ones cost nothing. */
+/** Formats instants; keeps the last second's text, since rows often share it. */
 export class InstantFormat {
-  #last: SecondText = { second: 0n, text: '1970-01-01T00:00:00' };
+  #second = 0;
+  #text = '1970-01-01T00:00:00';
 
   /** RFC 3339 with `Z` for `count` units of 10^-`digits` seconds since 1970, zeros cut. */
   format(count: bigint, digits: number): string {
-    const unit = 10n ** BigInt(digits);
-    let second = count / unit;
-    let fraction = count - second * unit;
-    if (fraction < 0n) {
-      second -= 1n;
-      fraction += unit;
+    const [second, fraction] = splitSeconds(count, digits);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#text = secondText(second);
     }
-    if (second !== this.#last.second) this.#last = { second, text: secondText(second) };
-    if (fraction === 0n) return `${this.#last.text}Z`;
-    const text = String(fraction).padStart(digits, '0').replace(/0+$/, '');
-    return `${this.#last.text}.${text}Z`;
+    if (fraction === 0) return `${this.#text}Z`;
+    const text = String(fraction).padStart(digits, '0');
+    return `${this.#text}.${withoutTrailingZeros(text)}Z`;
   }
+}
+
+/** Whole seconds, rounded down, and the rest in units of 10^-`digits` seconds; both exact. */
+function splitSeconds(count: bigint, digits: number): readonly [second: number, rest: number] {
+  const near = Number(count);
+  if (Number.isSafeInteger(near)) {
+    const unit = 10 ** digits;
+    const second = Math.floor(near / unit);
+    return [second, near - second * unit];
+  }
+  const unit = 10n ** BigInt(digits);
+  const rest = ((count % unit) + unit) % unit;
+  return [Number((count - rest) / unit), Number(rest)];
+}
+
+function withoutTrailingZeros(digits: string): string {
+  let end = digits.length;
+  while (digits.charCodeAt(end - 1) === 48) end -= 1;
+  return digits.slice(0, end);
 }
 
 /** An instant of any of DuckDB's timestamp types, or undefined. */
 function instantText(value: object, instants: InstantFormat): string | undefined {
   if (value instanceof DuckDBTimestampValue || value instanceof DuckDBTimestampTZValue) {
-    return value.isFinite ? instants.format(value.micros, 6) : value.toString();
+    return finite(value, value.micros) ? instants.format(value.micros, 6) : value.toString();
   }
   if (value instanceof DuckDBTimestampNanosecondsValue) {
-    return value.isFinite ? instants.format(value.nanos, 9) : value.toString();
+    return finite(value, value.nanos) ? instants.format(value.nanos, 9) : value.toString();
   }
   if (value instanceof DuckDBTimestampMillisecondsValue) {
-    return value.isFinite ? instants.format(value.millis, 3) : value.toString();
+    return finite(value, value.millis) ? instants.format(value.millis, 3) : value.toString();
   }
   if (value instanceof DuckDBTimestampSecondsValue) {
-    return value.isFinite ? instants.format(value.seconds, 0) : value.toString();
+    return finite(value, value.seconds) ? instants.format(value.seconds, 0) : value.toString();
   }
   return undefined;
+}
+
+/** False for `infinity` and `-infinity`, which lie at the far ends; nearly all times do not. */
+function finite(value: { readonly isFinite: boolean }, count: bigint): boolean {
+  return Number.isSafeInteger(Number(count)) || value.isFinite;
 }
 
 function nestedJson(value: object, instants: InstantFormat): string | undefined {
@@ -118,13 +133,12 @@ export function valueJson(value: DuckDBValue, instants: InstantFormat): string {
       break;
   }
   if (value === null) return 'null';
+  const instant = instantText(value, instants);
+  if (instant !== undefined) return `"${instant}"`;
   if (value instanceof DuckDBDecimalValue) return value.toString();
   if (value instanceof DuckDBBlobValue) {
     return `"${Buffer.from(value.bytes).toString('base64')}"`;
   }
-  if (value instanceof DuckDBDateValue) return JSON.stringify(value.toString());
-  const instant = instantText(value, instants);
-  if (instant !== undefined) return `"${instant}"`;
   return nestedJson(value, instants) ?? JSON.stringify(value.toString());
 }
 
@@ -135,14 +149,19 @@ function numberText(value: number): string {
 
 /** Rows of `chunk` as JSON arrays with a comma between them, none around them. */
 export function rowsJson(chunk: DuckDBDataChunk, instants: InstantFormat): string {
-  const columns: string[][] = [];
+  const columns: (readonly DuckDBValue[])[] = [];
   for (let column = 0; column < chunk.columnCount; column += 1) {
-    const values = chunk.getColumnValues(column);
-    columns.push(values.map((value) => valueJson(value, instants)));
+    columns.push(chunk.getColumnValues(column));
   }
-  const rows: string[] = [];
-  for (let row = 0; row < chunk.rowCount; row += 1) {
-    rows.push(`[${columns.map((texts) => texts[row]).join(',')}]`);
+  const { rowCount } = chunk;
+  let text = '';
+  for (let row = 0; row < rowCount; row += 1) {
+    text += row === 0 ? '[' : ',[';
+    for (let column = 0; column < columns.length; column += 1) {
+      if (column > 0) text += ',';
+      text += valueJson(columns[column]?.[row] ?? null, instants);
+    }
+    text += ']';
   }
-  return rows.join(',');
+  return text;
 }

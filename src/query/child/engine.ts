@@ -3,8 +3,8 @@
  * run queries. Each query has a connection of its own, so no session variable outlives it.
  *
  * Locked down (in this order, before the first query): no extensions are fetched or loaded, files
- * are readable only below the data, cache and hot directories, the spill directory is the only place
- * written to, and the configuration cannot be changed any more. Queries run in read-only
+ * are readable only below the data, cache and hot directories, the spill directory is the only
+ * place written to, and the configuration cannot be changed any more. Queries run in read-only
  * transactions. What SQL may name within those directories is decided in query/sql.
  */
 import {

@@ -1,6 +1,6 @@
 /**
- * Entry of the query process: opens DuckDB, serves on the socket it was given, says `ready`, and ends
- * when its standard input closes, which happens with the main process however that ends.
+ * Entry of the query process: opens DuckDB, serves on the socket it was given, says `ready`, and
+ * ends when its standard input closes, which happens with the main process however that ends.
  */
 import { systemClock } from '../../base/lib/clock.ts';
 import { present } from '../../base/lib/assert.ts';

@@ -1,10 +1,11 @@
 /**
- * One query on one connection: its snapshot's files become scans, the scans take their places in the
- * text, and the rows come out as JSON while DuckDB makes them.
+ * One query on one connection: its snapshot's files become scans, the scans take their places in
+ * the text, and the rows come out as JSON while DuckDB makes them.
  *
- * The engine's streams end in the same way when they are complete and when they break: an error, an
- * interrupt or a corrupt file looks like the last row. So the query runs in an explicit transaction,
- * which any error aborts; a statement after the last row shows which of the two it was.
+ * The engine's streams end in the same way when they are complete and when they break: an error,
+ * an interrupt or a corrupt file looks like the last row. So the query runs in an explicit
+ * transaction, which any error aborts; a statement after the last row shows which of the two it
+ * was.
  */
 import type { DuckDBConnection, DuckDBResult } from '@duckdb/node-api';
 import type { Clock } from '../../base/lib/clock.ts';

@@ -1,7 +1,7 @@
 /**
  * What a query needs, read off its syntax tree: the measurements it names and where, the names of
- * columns that occur anywhere, and what is refused. Plain JSON values: made in the child, sent to the
- * main process to be resolved, and sent back to run. Pure.
+ * columns that occur anywhere, and what is refused. Plain JSON values: made in the child, sent to
+ * the main process to be resolved, and sent back to run. Pure.
  *
  * Scopes: a common table expression hides a measurement of the same name from its own query and all
  * inside it, and from the expressions after it in the same WITH; a recursive one from itself too. A

@@ -32,7 +32,7 @@ export interface ScanColumns {
 
 export interface Scan {
   readonly sql: string;
-  /** Names of parts that the scan shows beside the logical columns, because the query names them. */
+  /** Names of parts that the scan shows too, because the query names them. */
   readonly partNames: readonly string[];
 }
 

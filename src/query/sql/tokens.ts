@@ -1,9 +1,9 @@
 /**
- * Tokens of SQL text, by DuckDB's lexical rules. Never used to understand a SELECT: its parser does
- * that. Needed for two things only: to find the exact characters at a position that the parser gave,
- * and to recognise the few statements that the parser does not serialise (SHOW, DESCRIBE).
- * Pure; runs in the child on byte strings (one character a byte, as positions count bytes) and on
- * the main thread on plain text.
+ * Tokens of SQL text, by DuckDB's lexical rules. Never used to understand a SELECT: its parser
+ * does that. Needed for two things only: to find the exact characters at a position that the
+ * parser gave, and to recognise the few statements that the parser does not serialise (SHOW,
+ * DESCRIBE). Pure; runs in the child on byte strings (one character a byte, as positions count
+ * bytes) and on the main thread on plain text.
  */
 
 export type TokenKind = 'word' | 'quoted' | 'string' | 'number' | 'parameter' | 'symbol';

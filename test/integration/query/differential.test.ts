@@ -1,6 +1,6 @@
 /**
- * Random queries give what DuckDB gives over one plain table with the same rows: splitting rows over
- * files and hot chunks, leaving files out and rewriting the text change no answer.
+ * Random queries give what DuckDB gives over one plain table with the same rows: splitting rows
+ * over files and hot chunks, leaving files out and rewriting the text change no answer.
  */
 import t from 'tap';
 import fc from 'fast-check';

@@ -1,4 +1,4 @@
-/** Files outside a query's time bounds are not opened; a file that is opened and gone is an error. */
+/** Files outside a query's time bounds are not opened; one that is opened and gone is an error. */
 import t from 'tap';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
