@@ -90,7 +90,7 @@ export function conflictText(
 ): string {
   const existing = typeWords[column.parts[0]?.type ?? 'double'];
   return (
-    `input field "${spelling}" on measurement "${measurement}" is type ${formWords[form]}, ` +
+    `field type conflict: input field "${spelling}" on measurement "${measurement}" is type ${formWords[form]}, ` +
     `already exists as type ${existing}`
   );
 }

@@ -109,11 +109,11 @@ t.test('another type of value is refused in the words of InfluxDB', (t) => {
   stored(entry, 'field', 's', 'string');
   t.equal(
     stored(entry, 'field', 'f', 'string'),
-    'input field "f" on measurement "m1" is type string, already exists as type float',
+    'field type conflict: input field "f" on measurement "m1" is type string, already exists as type float',
   );
   t.equal(
     stored(entry, 'field', 's', 'integer'),
-    'input field "s" on measurement "m1" is type integer, already exists as type string',
+    'field type conflict: input field "s" on measurement "m1" is type integer, already exists as type string',
   );
   t.equal(entry.columnCount, 2);
   t.end();
