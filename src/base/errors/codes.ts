@@ -266,6 +266,11 @@ export const errorCodes = {
     cause: 'The address of server.listen is taken, or is not on this machine.',
     remedy: 'Stop the program that holds it (`ss -ltnp`), or choose another server.listen.',
   },
+  HF_ANSWER: {
+    kind: 'input',
+    cause: 'The gateway refused what a command asked for; the message is its answer.',
+    remedy: 'Do what the message says; the exit code of the command tells the kind.',
+  },
 } as const satisfies Record<string, CodeEntry>;
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -1,0 +1,55 @@
+/**
+ * The verbs of the command line but `serve`, which main.ts runs.
+ */
+import { parseFlags } from '../../base/config/flags.ts';
+import { GatewayError } from '../../base/errors/gateway-error.ts';
+import { nearestName } from '../../base/lib/nearest.ts';
+import { type CommandContext, exitCodes, reportError, type Verb } from './command.ts';
+import { helpText, verbHelp } from './help.ts';
+import { query } from './query.ts';
+import { status } from './status.ts';
+import { version } from './version.ts';
+import { write } from './write.ts';
+
+export const verbs: Readonly<Record<string, Verb>> = { query, write, status, version };
+
+function unknownVerb(name: string): GatewayError {
+  const nearest = nearestName(name, [...Object.keys(verbs), 'serve', 'help']);
+  return new GatewayError(
+    'HF_USAGE',
+    `unknown verb '${name}'; did you mean '${nearest ?? 'help'}'?`,
+  );
+}
+
+async function run(words: readonly string[], context: CommandContext): Promise<number> {
+  const [given = 'help', ...rest] = words;
+  const asked = ['--help', '-h'].includes(given)
+    ? 'help'
+    : given === '--version'
+      ? 'version'
+      : given;
+  if (asked === 'help') {
+    const name = rest[0];
+    const text = name === undefined ? helpText(verbs) : verbHelp(name, verbs);
+    if (text === undefined) throw unknownVerb(name ?? '');
+    context.out.write(text);
+    return exitCodes.ok;
+  }
+  const verb = Object.hasOwn(verbs, asked) ? verbs[asked] : undefined;
+  if (verb === undefined) throw unknownVerb(asked);
+  const flags = parseFlags(rest, verb.flags);
+  if (flags.values.get('help') === 'true') {
+    context.out.write(verbHelp(asked, verbs) ?? '');
+    return exitCodes.ok;
+  }
+  return await verb.run(flags, context);
+}
+
+/** Runs `words` (verb first); resolves to the exit code, with errors said on `err`. */
+export async function runVerb(words: readonly string[], context: CommandContext): Promise<number> {
+  try {
+    return await run(words, context);
+  } catch (error) {
+    return reportError(error, context.err);
+  }
+}

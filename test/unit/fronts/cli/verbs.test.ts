@@ -1,0 +1,268 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import t, { type Test } from 'tap';
+import type { CommandContext } from '../../../../src/fronts/cli/command.ts';
+import { runVerb } from '../../../../src/fronts/cli/verbs.ts';
+import { version } from '../../../../src/base/lib/version.ts';
+
+interface Answer {
+  readonly status: number;
+  readonly body?: string;
+  readonly headers?: Record<string, string>;
+}
+
+interface Asked {
+  readonly method: string;
+  readonly url: string;
+  readonly authorization: string | undefined;
+  readonly database: string | undefined;
+  readonly body: string;
+}
+
+/** A gateway that gives `answers` in turn (the last one for ever) and keeps what it was asked. */
+async function gateway(t: Test, answers: readonly Answer[]) {
+  const asked: Asked[] = [];
+  const server = createServer((request, response) => {
+    void buffer(request).then((body) => {
+      const { authorization, 'x-arc-database': database } = request.headers;
+      const answer = answers[Math.min(asked.length, answers.length - 1)];
+      asked.push({
+        method: request.method ?? '',
+        url: request.url ?? '',
+        authorization,
+        database: typeof database === 'string' ? database : undefined,
+        body: body.toString(),
+      });
+      response.writeHead(answer?.status ?? 500, answer?.headers);
+      response.end(answer?.body);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { asked, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+async function* chunksOf(text: string, bytes = 7): AsyncGenerator<Uint8Array> {
+  const all = Buffer.from(text);
+  for (let at = 0; at < all.length; at += bytes) yield all.subarray(at, at + bytes);
+}
+
+async function run(words: string[], input = '', environment: Record<string, string> = {}) {
+  let out = '';
+  let err = '';
+  let nowMs = 0;
+  const slept: number[] = [];
+  const context: CommandContext = {
+    out: { write: (text) => (out += text) },
+    err: { write: (text) => (err += text) },
+    input: chunksOf(input),
+    environment,
+    fetch,
+    sleep: (milliseconds) => {
+      slept.push(milliseconds);
+      nowMs += milliseconds;
+      return Promise.resolve();
+    },
+    monotonicMs: () => nowMs,
+  };
+  const code = await runVerb(words, context);
+  return { code, out, err, slept };
+}
+
+const result = JSON.stringify({
+  success: true,
+  columns: ['time', 'host', 'count', 'note'],
+  types: ['TIMESTAMP', 'VARCHAR', 'UBIGINT', 'VARCHAR'],
+  data: [
+    ['2026-01-01T00:00:00Z', 'a', 0, 'x,"y"'],
+    ['2026-01-01T00:00:01.5Z', 'bb', 1, null],
+  ],
+  row_count: 2,
+}).replace('"bb",1', '"bb",18446744073709551615');
+
+t.test('query prints a table with numbers to the right and every digit', async (t) => {
+  const { url, asked } = await gateway(t, [{ status: 200, body: result }]);
+  const { code, out } = await run(['query', 'SELECT 1', '--url', url, '--database', 'plant']);
+  t.equal(code, 0);
+  t.equal(
+    out,
+    [
+      'time                    host                 count  note',
+      '----------------------  ----  --------------------  -----',
+      '2026-01-01T00:00:00Z    a                        0  x,"y"',
+      '2026-01-01T00:00:01.5Z  bb    18446744073709551615  NULL',
+      '(2 rows)',
+      '',
+    ].join('\n'),
+  );
+  t.match(asked[0], { method: 'POST', url: '/api/v1/query', database: 'plant' });
+  t.same(JSON.parse(asked[0]?.body ?? ''), { sql: 'SELECT 1' });
+});
+
+t.test('query prints CSV and JSON', async (t) => {
+  const { url } = await gateway(t, [{ status: 200, body: result }]);
+  const csv = await run(['query', 'SELECT 1', '--url', url, '--csv']);
+  t.equal(
+    csv.out,
+    'time,host,count,note\n2026-01-01T00:00:00Z,a,0,"x,""y"""\n' +
+      '2026-01-01T00:00:01.5Z,bb,18446744073709551615,\n',
+  );
+  const json = await run(['query', 'SELECT 1', '--url', url, '--json']);
+  t.equal(json.out, `${result}\n`);
+});
+
+t.test('text in cells cannot steer the terminal', async (t) => {
+  const body = '{"columns":["c"],"types":["VARCHAR"],"data":[["\\u001b[2J\\n"]]}';
+  const { url } = await gateway(t, [{ status: 200, body }]);
+  const { out } = await run(['query', 'SELECT 1', '--url', url]);
+  t.equal(out, 'c\n---------\n\\x1b[2J\\n\n(1 row)\n'.replace('---------', '-'.repeat(9)));
+});
+
+t.test('errors say what to do and end in the code of sysexits', async (t) => {
+  const cases: [Answer, number, RegExp][] = [
+    [{ status: 400, body: '{"success":false,"error":"no such column"}' }, 65, /no such column/],
+    [{ status: 401, body: '{"error":"token"}' }, 77, /401: token/],
+    [{ status: 403, body: '{"error":"not local"}' }, 77, /not local/],
+    [{ status: 503, body: '{"code":"x","message":"busy"}' }, 75, /busy/],
+    [{ status: 504, body: '{"error":"too slow"}' }, 69, /too slow/],
+    [{ status: 502, body: '<html>proxy</html>' }, 69, /<html>/],
+  ];
+  for (const [answer, code, text] of cases) {
+    const { url } = await gateway(t, [answer]);
+    const ended = await run(['query', 'SELECT 1', '--url', url]);
+    t.equal(ended.code, code, String(answer.status));
+    t.match(ended.err, text);
+    t.equal(ended.out, '');
+  }
+  const gone = await run(['status', '--url', 'http://127.0.0.1:9']);
+  t.equal(gone.code, 69);
+  t.match(gone.err, /no answer from http:\/\/127\.0\.0\.1:9: .*\n.*holdfast serve/);
+});
+
+t.test('words that are wrong are told with the nearest right ones', async (t) => {
+  const cases: [string[], RegExp][] = [
+    [['qerry', 'x'], /unknown verb 'qerry'; did you mean 'query'/],
+    [['query'], /the statement is missing/],
+    [['query', 'SELECT', '1'], /one word too many: '1'/],
+    [['query', 'x', '--cvs'], /unknown flag --cvs; did you mean --csv/],
+    [['query', 'x', '--url', 'ftp://x'], /not an http or https address/],
+    [['write'], /the file .* is missing/],
+    [['help', 'qery'], /did you mean 'query'/],
+  ];
+  for (const [words, text] of cases) {
+    const { code, err } = await run(words);
+    t.equal(code, 64, words.join(' '));
+    t.match(err, text);
+  }
+});
+
+t.test('address and token come from the environment, flags win', async (t) => {
+  const { url, asked } = await gateway(t, [{ status: 200, body: '{"columns":[],"data":[]}' }]);
+  const environment = { HOLDFAST_URL: `${url}/`, HOLDFAST_TOKEN: 'one' };
+  await run(['query', 'x'], '', environment);
+  await run(['query', 'x', '--token', 'two'], '', environment);
+  t.same(
+    asked.map(({ authorization }) => authorization),
+    ['Bearer one', 'Bearer two'],
+  );
+});
+
+t.test('write sends all of its input and names bad lines by their place in it', async (t) => {
+  const bad = {
+    error: 'partial write of line protocol occurred',
+    data: [{ line_number: 2, original_line: 'bad', error_message: 'missing fields' }],
+  };
+  const { url, asked } = await gateway(t, [
+    { status: 400, body: JSON.stringify(bad), headers: { 'x-holdfast-rejected': '3' } },
+  ]);
+  const lines = 'm f=1\nbad\n';
+  const { code, err } = await run(
+    ['write', '-', '--url', url, '--database', 'my db', '--precision', 'second'],
+    lines,
+  );
+  t.equal(code, 65);
+  t.match(
+    err,
+    /line 2: missing fields: bad\n\.\.\. and 2 more\n3 bad lines went to the dead letters/,
+  );
+  t.equal(asked[0]?.body, lines);
+  t.equal(asked[0]?.url, '/api/v3/write_lp?db=my+db&precision=second');
+});
+
+t.test('write reads files, in blocks when they are large', async (t) => {
+  const lines = Array.from({ length: 60_000 }, (_, index) => `m,host=a f="a\nb",g=${index}\n`).join(
+    '',
+  );
+  const directory = t.testdir({ 'lines.lp': lines });
+  const { url, asked } = await gateway(t, [{ status: 204 }]);
+  const { code, out } = await run(['write', `${directory}/lines.lp`, '--url', url, '--json']);
+  t.equal(code, 0);
+  t.same(JSON.parse(out), { bytes: lines.length, rejected_lines: 0 });
+  t.ok(asked.length > 1, `${asked.length} requests`);
+  t.equal(asked.map(({ body }) => body).join(''), lines);
+  for (const { body } of asked) {
+    if (!body.endsWith('\n') || body.startsWith('b"')) t.fail('cut inside a string');
+  }
+  const none = await run(['write', `${directory}/none.lp`, '--url', url]);
+  t.equal(none.code, 74);
+  t.match(none.err, /none\.lp/);
+});
+
+t.test('write waits for a gateway that is busy, and gives up after a minute', async (t) => {
+  const busy = { status: 503, body: '{"error":"disk full"}', headers: { 'retry-after': '2' } };
+  const passing = await gateway(t, [busy, busy, { status: 204 }]);
+  const good = await run(['write', '-', '--url', passing.url], 'm f=1\n');
+  t.equal(good.code, 0);
+  t.same(good.slept, [2000, 2000]);
+  const stuck = await gateway(t, [busy]);
+  const ended = await run(['write', '-', '--url', stuck.url], 'm f=1\n');
+  t.equal(ended.code, 75);
+  t.match(ended.err, /disk full/);
+  t.equal(ended.slept.length, 30);
+});
+
+t.test('write stops at an answer that is no list of bad lines', async (t) => {
+  const { url } = await gateway(t, [{ status: 400, body: '{"error":"invalid precision"}' }]);
+  const { code, err } = await run(['write', '-', '--url', url], 'm f=1\n');
+  t.equal(code, 65);
+  t.match(err, /invalid precision/);
+});
+
+t.test('status in words and as JSON', async (t) => {
+  const body = JSON.stringify({
+    gateway: { id: 'g1', version: '0.1.0', phase: 'recovering', uptime_seconds: 3 },
+    writes: { accepted: false, reason: 'the log is being read' },
+    recovery: { share: 0.255 },
+    buffers: { rows_held: 5, bytes: 2048 },
+    wal: { synced_lsn: 9, live_bytes: 1048576 },
+    catalog: { visible_commit: 4, files: 2, bytes: 10 },
+    disk: { free_bytes: 3 * 1024 ** 3, total_bytes: 4 * 1024 ** 3 },
+    alarms: [{ severity: 'warning', text: 'Low.', detail: '', remedy: 'Free space.' }],
+  });
+  const { url } = await gateway(t, [{ status: 200, body }]);
+  const { code, out } = await run(['status', '--url', url]);
+  t.equal(code, 0);
+  t.match(out, /recovering \(25 %\)/);
+  t.match(out, /refused: the log is being read/);
+  t.match(out, /5 rows, 2\.0 KiB/);
+  t.match(out, /3\.0 GiB free of 4\.0 GiB/);
+  t.match(out, /warning +Low\. Free space\./);
+  t.equal((await run(['status', '--url', url, '--json'])).out, `${body}\n`);
+});
+
+t.test('help and version', async (t) => {
+  const all = await run([]);
+  t.equal(all.code, 0);
+  for (const verb of ['serve', 'query', 'write', 'status', 'version']) t.match(all.out, verb);
+  t.match((await run(['help', 'query'])).out, /--csv/);
+  t.match((await run(['query', '--help'])).out, /--csv/);
+  t.match((await run(['help', 'serve'])).out, /--listen/);
+  t.equal((await run(['version'])).out, `holdfast ${version}\n`);
+  t.match(JSON.parse((await run(['version', '--json'])).out), { version });
+});
