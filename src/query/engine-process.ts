@@ -165,6 +165,7 @@ export class EngineProcess {
     this.#starts += 1;
     this.#state = 'starting';
     this.#startedMs = this.#deps.clock.monotonicMs();
+    this.#removeSpilled();
     const name = `query-${String(process.pid)}-${String(this.#starts)}.sock`;
     this.#socketPath = join(this.#options.runtimeDirectory, name);
     const options: EngineOptions = { ...this.#options.engine, socketPath: this.#socketPath };
@@ -193,6 +194,14 @@ export class EngineProcess {
       this.#ended(child, words);
     });
     this.#lowerPriority(child);
+  }
+
+  /** Files of a process that was killed stay behind. */
+  #removeSpilled(): void {
+    const { spillDirectory } = this.#options.engine;
+    for (const name of this.#deps.files.list(spillDirectory)) {
+      if (name.startsWith('duckdb_temp')) this.#deps.files.unlink(join(spillDirectory, name));
+    }
   }
 
   /** Set before the process has threads, so that all of them inherit it. */

@@ -312,6 +312,8 @@ function answerBody(answer: IncomingMessage, signal: AbortSignal, ended: () => v
     else body.destroy(new GatewayError('HF_QUERY_ENGINE_DOWN', 'the answer broke off', { cause }));
   };
   signal.addEventListener('abort', late, { once: true });
+  // Whoever was to read may be gone already; the error is then nobody's.
+  body.on('error', () => undefined);
   answer.on('error', broken);
   answer.on('close', () => {
     if (!answer.complete) broken();

@@ -79,6 +79,7 @@ export class QueryRig implements QueryHost {
             dataDirectory: join(this.directory, 'data'),
             readDirectories: [join(this.directory, 'hot')],
             spillDirectory: join(this.directory, 'spill'),
+            spillBytesMax: 2 ** 28,
             threads: 1,
             memoryBytes: options.memoryBytes,
           },

@@ -27,6 +27,10 @@ function directoryText(path: string): string {
   return quoteText(path.endsWith('/') ? path : `${path}/`);
 }
 
+function sizeText(bytes: number): string {
+  return `${String(Math.floor(bytes / 2 ** 20))}MiB`;
+}
+
 /** What may be read beside the data folder is named by the main process, never by a query. */
 function lockDownStatements(options: EngineOptions): readonly string[] {
   const directories = [options.dataDirectory, ...options.readDirectories, options.spillDirectory];
@@ -62,8 +66,9 @@ export class Engine {
   static async open(options: EngineOptions): Promise<Engine> {
     const instance = await DuckDBInstance.create(':memory:', {
       threads: String(options.threads),
-      memory_limit: `${String(Math.floor(options.memoryBytes / 2 ** 20))}MiB`,
+      memory_limit: sizeText(options.memoryBytes),
       temp_directory: options.spillDirectory,
+      max_temp_directory_size: sizeText(options.spillBytesMax),
       autoload_known_extensions: 'false',
       autoinstall_known_extensions: 'false',
       allow_community_extensions: 'false',

@@ -86,7 +86,10 @@ export interface EngineOptions {
   readonly dataDirectory: string;
   /** Directories beside `dataDirectory` that it may read: cache and hot chunks. */
   readonly readDirectories: readonly string[];
+  /** Rows that do not fit into memory go there; what an ended process left is removed. */
   readonly spillDirectory: string;
+  /** Disk space is for rows first: queries that need to spill more fail. */
+  readonly spillBytesMax: number;
   readonly threads: number;
   readonly memoryBytes: number;
 }

@@ -24,6 +24,7 @@ const open = (entry: string) =>
         dataDirectory: directory,
         readDirectories: [],
         spillDirectory: directory,
+        spillBytesMax: 2 ** 26,
         threads: 1,
         memoryBytes: 2 ** 26,
       },

@@ -139,6 +139,22 @@ await t.test('dropping the body of an answer stops its query', async (t) => {
   t.same(await rig.rows('SELECT 1', { timeoutMs: 10_000 }), [[1]]);
 });
 
+await t.test(
+  'an answer that nobody reads ends with its time, and gives its place back',
+  async (t) => {
+    const answer = await rig.queries.execute({
+      sql: "SELECT repeat('x', 1000) AS s FROM range(100000000)",
+      database: 'default',
+      timeoutMs: 300,
+    });
+    const error = await new Promise((resolve) => answer.body.once('error', resolve));
+    t.match(error, { code: 'HF_QUERY_TIMEOUT' });
+    await new Promise((resolve) => setImmediate(resolve));
+    t.equal(rig.queries.status().running, 0);
+    t.same(rig.pins, []);
+  },
+);
+
 await t.test('an error behind the first rows does not look like an end', async (t) => {
   const sql = "SELECT CASE WHEN range = 500000 THEN error('late') ELSE 'x' END FROM range(600000)";
   await t.rejects(rig.rows(sql), { code: 'HF_QUERY_ENGINE_DOWN' });

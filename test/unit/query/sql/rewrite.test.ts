@@ -1,5 +1,7 @@
 import t from 'tap';
+import fc from 'fast-check';
 import { rewriteQuery } from '../../../../src/query/sql/rewrite.ts';
+import { quoteName } from '../../../../src/query/sql/tokens.ts';
 import { shapeOf } from '../../../support/parse-sql.ts';
 
 /** The text with scans named S0, S1, ... that show a part p when told. */
@@ -54,4 +56,24 @@ await t.test('a position that is not what the tree says ends the query', async (
   for (const sql of ['SELECT * FROM mem', 'SELECT  * FROM cpu', 'SELECT', "SELECT * FROM 'cpu'"]) {
     t.throws(() => rewriteQuery(sql, shape, scans), { code: 'HF_QUERY_REFUSED' }, sql);
   }
+});
+
+await t.test('any name is found behind any literals and comments', async () => {
+  const name = fc
+    .string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
+    .filter((text) => !text.includes('\0') && text.isWellFormed());
+  const junk = fc.array(
+    fc.constantFrom("'a''b'", "e'\\''", '$$"$$', "$q$'$q$", '"é🜁"', '1.5e3', "'--'", '"/*"', '$1'),
+    { minLength: 1, maxLength: 4 },
+  );
+  const gap = fc.constantFrom(' ', '\n', ' /* " /* \' */ x */ ', " -- '\n", '\t\r\n');
+  await fc.assert(
+    fc.asyncProperty(name, name, junk, gap, async (database, table, items, space) => {
+      const head = `SELECT${space}${items.join(`,${space}`)}${space}FROM${space}`;
+      const tail = `${space}AS x WHERE 1 = 2`;
+      const sql = `${head}${quoteName(database)}${space}.${space}${quoteName(table)}${tail}`;
+      const text = await rewrite(sql);
+      if (text !== `${head}(S0)${tail}`) throw new Error(`${sql}\n${text}`);
+    }),
+  );
 });
