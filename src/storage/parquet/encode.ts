@@ -1,7 +1,8 @@
 /**
  * Columns to Parquet bytes by parquet-wasm. The writer settings are what was measured to matter:
  * a dictionary only for strings and delta encoding for time are 2.4 times faster and 40 % smaller
- * than the library's defaults, which try a dictionary on every float.
+ * than the library's defaults, which try a dictionary on every float. Delta encoding of int64
+ * fields is smaller and quicker to write and to read than plain (docs/adr, integers).
  *
  * parquet-wasm instantiates itself per thread when it is imported; its memory grows and never
  * shrinks, hence `wasmBytes`.
@@ -44,9 +45,9 @@ function properties(columns: readonly ColumnRef[], settings: ParquetSettings): W
     .setDictionaryEnabled(false)
     .setColumnEncoding('time', Encoding.DELTA_BINARY_PACKED);
   for (const { physical } of columns) {
-    if (physical.type === 'string') {
-      builder = builder.setColumnDictionaryEnabled(physical.name, true);
-    }
+    const { name, type } = physical;
+    if (type === 'string') builder = builder.setColumnDictionaryEnabled(name, true);
+    if (type === 'int64') builder = builder.setColumnEncoding(name, Encoding.DELTA_BINARY_PACKED);
   }
   return builder.build();
 }

@@ -92,10 +92,16 @@ function isRun(list: Uint32Array): boolean {
   return true;
 }
 
-/** Sorts the set and returns the place of each row in the planned files. */
-export function layoutFiles(rows: RowSet, files: readonly PlannedFile[]): RowLayout {
+/**
+ * Sorts the set and returns the place of each row in the planned files.
+ * @param rowsMax rows of a slice; the default bounds its cells
+ */
+export function layoutFiles(
+  rows: RowSet,
+  files: readonly PlannedFile[],
+  rowsMax: number = sliceRowsMax(rows.columns.length),
+): RowLayout {
   const order = sortedRows(rows);
-  const rowsMax = sliceRowsMax(rows.columns.length);
   const single = files.length === 1;
   const lists = single ? [order] : rowsByFile(rows, files, order);
   const slices = files.flatMap((file, index) => slicesOf(index, lists[index], file.rows, rowsMax));
@@ -126,8 +132,12 @@ function placesOf(slices: readonly RowSlice[], rowCount: number) {
 }
 
 /** Layout of rows `from` to `to` (exclusive) of a buffer as one file, unsorted (hot chunks). */
-export function layoutRun(from: number, to: number, columnCount: number): RowLayout {
-  const rowsMax = sliceRowsMax(columnCount);
+export function layoutRun(
+  from: number,
+  to: number,
+  columnCount: number,
+  rowsMax: number = sliceRowsMax(columnCount),
+): RowLayout {
   const slices = slicesOf(0, undefined, to - from, rowsMax).map((slice) => {
     return { ...slice, from: slice.from + from };
   });

@@ -255,6 +255,36 @@ t.test(
   },
 );
 
+t.test('a measurement that fails holds up none that became due together with it', async (test) => {
+  const all = compose({ encodingMax: 1 });
+  all.write([16, 100]);
+  await settled();
+  await settled();
+  // Sealed while the first flush of 16 is being encoded, which then fails.
+  all.write([16, 30], [17, 30]);
+  all.flusher.flush([16, 17]);
+  all.encoder.fail(0, new Error('broken'));
+  await settled();
+  await settled();
+  all.encoder.finish(0);
+  await settled();
+  await settled();
+  test.strictSame(all.committer.proposals.at(-1)?.positions, [[17, 160]]);
+  // Sealed while it waits for its next attempt.
+  all.write([16, 10], [17, 10]);
+  all.flusher.flush([16, 17]);
+  await settled();
+  await settled();
+  all.encoder.finish(0);
+  await settled();
+  await settled();
+  test.strictSame(all.committer.proposals.at(-1)?.positions, [[17, 180]]);
+  test.equal(all.encoder.flushes.length, 0);
+  await finishAll(all);
+  test.strictSame(all.committer.violations, []);
+  test.equal(all.buffers.rows, 0);
+});
+
 t.test('a refused commit is retried with the same files', async (test) => {
   const all = compose();
   let refusals = 2;

@@ -284,6 +284,7 @@ t.test('a file shows the layout that the format document promises', { skip }, as
     'holdfast.measurement',
   ]);
   test.ok(read.encodings[0]?.includes('DELTA_BINARY_PACKED'), 'time is delta encoded');
+  test.ok(read.encodings[2]?.includes('DELTA_BINARY_PACKED'), 'so are integers');
   test.ok(read.encodings[1]?.includes('RLE_DICTIONARY'), 'strings have a dictionary');
   test.notOk(read.encodings[4]?.includes('RLE_DICTIONARY'), 'doubles have none');
   test.ok(read.pageIndex.every(Boolean), 'page index');
