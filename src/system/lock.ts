@@ -11,8 +11,8 @@
  * I2. A flock on `<data_dir>/lock`, taken by flock(1) on a descriptor that this process keeps: the
  *     lock belongs to the open file, so it outlives that command and ends with this process. It is
  *     seen by containers with their own network. Where there is no flock(1), I1 alone holds.
- * I3. The text of `lock` only names the holder for people; nothing is decided by it, and it is never
- *     removed (a second gateway could lock the removed file while a third makes a new one).
+ * I3. The text of `lock` only names the holder for people; nothing is decided by it. The file is
+ *     never removed: one gateway could lock the removed file while another makes a new one.
  *
  * Main thread of `serve`, before anything in the directory is read; offline verbs later.
  */

@@ -2,7 +2,6 @@
  * The HTTP front over a door, queries and databases that a test steers; nothing behind them.
  */
 import { Readable } from 'node:stream';
-import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import type { ErrorCode } from '../../src/base/errors/codes.ts';
 import { GatewayError } from '../../src/base/errors/gateway-error.ts';
 import type { Clock } from '../../src/base/lib/clock.ts';
@@ -11,35 +10,10 @@ import { Metrics } from '../../src/base/telemetry/metrics.ts';
 import type { HttpFrontOptions } from '../../src/fronts/http/front-types.ts';
 import { HttpFront } from '../../src/fronts/http/server.ts';
 import { type GatewayPhase, StatusReport, type StatusSources } from '../../src/fronts/status.ts';
+import { decompress } from '../../src/ingest/decode/decompress.ts';
 import type { Rejection } from '../../src/ingest/decode/types.ts';
 import type { WriteOutcome, WriteRequest } from '../../src/ingest/door-types.ts';
 import type { QueryRequest } from '../../src/query/queries.ts';
-
-/** Undoes gzip and zstd in one go; the limit counts what comes out. */
-export async function decompressAll(
-  chunks: AsyncIterable<Uint8Array>,
-  encoding: string,
-  bytesMax: number,
-): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let total = 0;
-  const tooLarge = () => new GatewayError('HF_BODY_TOO_LARGE', `more than ${bytesMax} bytes`);
-  for await (const chunk of chunks) {
-    total += chunk.length;
-    if (total > bytesMax) throw tooLarge();
-    parts.push(chunk);
-  }
-  const body = Buffer.concat(parts);
-  if (encoding === 'identity' || body.length === 0) return body;
-  try {
-    const plain = encoding === 'zstd' ? zstdDecompressSync(body) : gunzipSync(body);
-    if (plain.length > bytesMax) throw tooLarge();
-    return plain;
-  } catch (error) {
-    if (error instanceof GatewayError) throw error;
-    throw new GatewayError('HF_BODY_ENCODING', `cannot decompress ${encoding}`, { cause: error });
-  }
-}
 
 export function rejection(line: number, text: string, reason: string): Rejection {
   return { line, text, raw: undefined, reason, kind: 'parse', count: 1 };
@@ -142,7 +116,7 @@ export function composeFront(options: Partial<HttpFrontOptions> = {}): ComposedF
       metrics,
       logger: silentLogger,
       clock,
-      decompress: decompressAll,
+      decompress,
     },
     {
       host: '127.0.0.1',

@@ -22,7 +22,7 @@ import { type ParsedValue, parseValue } from './parse-value.ts';
 export const systemFile = '/etc/holdfast/holdfast.toml';
 export const systemFolder = '/etc/holdfast/conf.d';
 
-/** Names that begin with HOLDFAST_ and are no options: the client verbs and the set-up read them. */
+/** Names that begin with HOLDFAST_ and are no options: client verbs and set-up read them. */
 export const clientEnvironment: readonly string[] = [
   'HOLDFAST_TOKEN',
   'HOLDFAST_URL',

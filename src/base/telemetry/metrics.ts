@@ -86,7 +86,7 @@ export class Metrics {
   /** The text that Prometheus reads. */
   async text(): Promise<string> {
     for (const { name, read } of this.#readings) this.#refresh(name, read());
-    return await this.#registry.metrics();
+    return this.#registry.metrics();
   }
 
   get contentType(): string {

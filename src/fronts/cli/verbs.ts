@@ -42,7 +42,7 @@ async function run(words: readonly string[], context: CommandContext): Promise<n
     context.out.write(verbHelp(asked, verbs) ?? '');
     return exitCodes.ok;
   }
-  return await verb.run(flags, context);
+  return verb.run(flags, context);
 }
 
 /** Runs `words` (verb first); resolves to the exit code, with errors said on `err`. */

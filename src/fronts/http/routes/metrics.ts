@@ -6,6 +6,6 @@ import type { Metrics } from '../../../base/telemetry/metrics.ts';
 
 export function registerMetrics(app: FastifyInstance, metrics: Metrics): void {
   app.get('/metrics', async (_request, reply) => {
-    return await reply.type(metrics.contentType).send(await metrics.text());
+    return reply.type(metrics.contentType).send(await metrics.text());
   });
 }

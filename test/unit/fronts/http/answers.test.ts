@@ -126,7 +126,7 @@ const cells: Cell[] = [
     headers: { 'content-encoding': 'gzip' },
     wanted: (dialect) => ({
       status: 400,
-      body: errorBody(dialect, dialect === 'v2' ? 'invalid' : 'body_encoding', /decompress/),
+      body: errorBody(dialect, dialect === 'v2' ? 'invalid' : 'body_encoding', /gzip/),
     }),
   },
   {
