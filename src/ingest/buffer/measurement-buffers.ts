@@ -130,7 +130,7 @@ export class MeasurementBuffers {
     for (const listener of this.#fullListeners) listener(full);
   }
 
-  /** Seals the open buffers of these measurements and returns them; those without one are skipped. */
+  /** Seals and returns the open buffers of these measurements; some may have none. */
   seal(measurementIds: readonly number[]): readonly MeasurementBuffer[] {
     assert(this.#between, 'a buffer is sealed in the middle of a record');
     const sealed: MeasurementBuffer[] = [];

@@ -1,6 +1,6 @@
 /**
- * The byte order of a string dictionary, as ranks by code: sorting rows by a tag then compares small
- * integers instead of strings.
+ * The byte order of a string dictionary, as ranks by code: sorting rows by a tag then compares
+ * small integers instead of strings.
  */
 import type { StringDictionary } from '../../base/model/column-batch.ts';
 

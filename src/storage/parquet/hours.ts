@@ -22,7 +22,7 @@ function hourOfExact(time: number): number {
   return (hour + 1) * hourUs <= time ? hour + 1 : hour;
 }
 
-/** Adds to `counts`, by UTC hour since 1970, how many of the times from `from` to `to` are in it. */
+/** Adds to `counts`, by UTC hour since 1970, the number of times from `from` to `to` in it. */
 export function countHours(
   times: BigInt64Array,
   from: number,

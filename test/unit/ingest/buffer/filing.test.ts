@@ -75,11 +75,10 @@ t.teardown(async () => {
 });
 
 const written: bigint[] = [];
-let lsn = 1;
-
 /** A request of `count` rows, spread over hours; the value of `n` names the row. */
 function write(count: number): void {
   const first = written.length;
+  const lsn = 1 + first;
   const ids = Array.from({ length: count }, (_, row) => BigInt(first + row));
   const times = ids.map((id) => 1_790_000_000_000_000n + ((id * 7919n) % 5n) * 3_600_000_000n + id);
   const text: Value[] = ids.map((id) => (id % 3n === 0n ? null : `text ${id % 11n}`));
@@ -100,8 +99,7 @@ function write(count: number): void {
     columns,
   };
   buffers.append(batch, lsn, 0);
-  lsn += count;
-  buffers.recordEntered(lsn - 1);
+  buffers.recordEntered(lsn + count - 1);
   written.push(...ids);
 }
 

@@ -1,4 +1,4 @@
-/** Footers: what is written is read back; damaged and foreign files are told apart, never misread. */
+/** Footers: what is written is read back; damaged and foreign files are told apart. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
