@@ -156,7 +156,9 @@ export class QueryRig implements QueryHost {
   }
 
   async addHot(measurementId: number, spec: FileSpec, declared?: readonly number[]): Promise<void> {
-    const name = `${String(this.hotChunks.length)}-${String(measurementId)}.parquet`;
+    // Never a name twice: a chunk's file does not change while a query may read it.
+    const name = `${String(measurementId)}-${String(this.#nextFile)}.parquet`;
+    this.#nextFile += 1;
     const path = join(this.directory, 'hot', name);
     await this.#write(path, spec.select);
     const schema = this.#schemas.find((other) => other.id === measurementId);
