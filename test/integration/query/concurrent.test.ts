@@ -28,57 +28,63 @@ interface Live {
 const rowsOf = (from: number, to: number) => {
   return { select: `SELECT i AS t, i AS v FROM range(${from}, ${to}) r(i)`, columnIds: [0] };
 };
-const doomed: { readonly path: string; readonly commit: number }[] = [];
-const unlinkUnpinned = () => {
-  const oldest = Math.min(rig.visibleCommit(), ...rig.pins);
-  for (const file of doomed.splice(0)) {
-    if (file.commit <= oldest) rmSync(file.path);
-    else doomed.push(file);
-  }
-};
-
 const batch = 50;
-let live: Live[] = [];
-let flushed = 0;
-let total = 0;
 
-/** New rows are hot first; the next flush files them and drops them in one tick. */
-const appendAndFlush = async () => {
-  if (total > flushed) {
-    const file = await rig.fileOf(16, rowsOf(flushed, total));
-    rig.hotChunks.length = 0;
-    rig.commit([file]);
-    live.push({ file, from: flushed, to: total });
-    flushed = total;
-  }
-  await rig.addHot(16, rowsOf(total, total + batch));
-  total += batch;
-};
+/** What the writing side of a gateway does to the query wing. */
+class Writer {
+  readonly #doomed: { readonly path: string; readonly commit: number }[] = [];
+  #live: Live[] = [];
+  #flushed = 0;
+  total = 0;
 
-/** Replaces two neighbours by one file with their rows. */
-const merge = async () => {
-  const [first, second, ...rest] = live;
-  if (first === undefined || second === undefined) return;
-  const file = await rig.fileOf(16, rowsOf(first.from, second.to));
-  const commit = rig.commit([file], [first.file.id, second.file.id]);
-  for (const gone of [first.file, second.file]) {
-    doomed.push({ path: join(rig.directory, 'data', gone.path), commit });
+  unlinkUnpinned(): void {
+    const oldest = Math.min(rig.visibleCommit(), ...rig.pins);
+    for (const file of this.#doomed.splice(0)) {
+      if (file.commit <= oldest) rmSync(file.path);
+      else this.#doomed.push(file);
+    }
   }
-  live = [...rest, { file, from: first.from, to: second.to }].toSorted((a, b) => a.from - b.from);
-};
+
+  /** New rows are hot first; the next flush files them and drops them in one tick. */
+  async appendAndFlush(): Promise<void> {
+    const [from, to] = [this.#flushed, this.total];
+    if (to > from) {
+      const file = await rig.fileOf(16, rowsOf(from, to));
+      rig.hotChunks.length = 0;
+      rig.commit([file]);
+      this.#live.push({ file, from, to });
+      this.#flushed = to;
+    }
+    await rig.addHot(16, rowsOf(to, to + batch));
+    this.total = to + batch;
+  }
+
+  /** Replaces two neighbours by one file with their rows. */
+  async merge(): Promise<void> {
+    const [first, second, ...rest] = this.#live;
+    if (first === undefined || second === undefined) return;
+    const file = await rig.fileOf(16, rowsOf(first.from, second.to));
+    const commit = rig.commit([file], [first.file.id, second.file.id]);
+    for (const gone of [first.file, second.file]) {
+      this.#doomed.push({ path: join(rig.directory, 'data', gone.path), commit });
+    }
+    this.#live = [{ file, from: first.from, to: second.to }, ...rest];
+  }
+}
 
 await t.test('counts are those of a whole number of writes, and never fall', async (t) => {
   await rig.rows('SELECT count(*) FROM cpu');
   const wrong: unknown[] = [];
   let answers = 0;
   let writing = true;
-  const writer = (async () => {
+  const writer = new Writer();
+  const written = (async () => {
     for (let round = 0; round < 60; round += 1) {
       // Neither side runs away from the other.
       while (answers < round * 2) await sleep(1);
-      await appendAndFlush();
-      if (round % 2 === 1) await merge();
-      unlinkUnpinned();
+      await writer.appendAndFlush();
+      if (round % 2 === 1) await writer.merge();
+      writer.unlinkUnpinned();
       if (round === 30) {
         const { processId } = rig.queries.status().engine;
         if (processId !== undefined) process.kill(processId, 'SIGKILL');
@@ -89,7 +95,7 @@ await t.test('counts are those of a whole number of writes, and never fall', asy
   const reader = async () => {
     let last = 0;
     while (writing) {
-      const before = total;
+      const before = writer.total;
       const [row] = await rig.rows('SELECT count(*), count(DISTINCT v), max(v) + 1 FROM cpu');
       const [count, distinct, next] = row ?? [];
       const right = count === distinct && (count === next || count === 0);
@@ -98,8 +104,8 @@ await t.test('counts are those of a whole number of writes, and never fall', asy
       answers += 1;
     }
   };
-  await Promise.all([writer, reader(), reader(), reader()]);
+  await Promise.all([written, reader(), reader(), reader()]);
   t.same(wrong, []);
-  t.equal((await rig.rows('SELECT count(*) FROM cpu'))[0]?.[0], total);
+  t.equal((await rig.rows('SELECT count(*) FROM cpu'))[0]?.[0], writer.total);
   t.same(rig.pins, []);
 });
