@@ -170,8 +170,11 @@ export interface AppendLog {
    * or `state` is `failed`.
    */
   append(group: readonly RecordInput[]): readonly number[];
-  /** Returns after all appended groups are on the device; @throws HF_LOG_APPEND as `append`, but
-   * unsynced groups are carried over into the fresh segment, so nothing appended is given up. */
+  /**
+   * Returns after all appended groups are on the device, carried over into a fresh segment if the
+   * sync failed. @throws HF_LOG_APPEND if none could be made: the state is `failed`, and the
+   * unsynced groups are kept for `retryFresh`.
+   */
   sync(): void;
   /**
    * Goes on in a fresh segment. With `first` it starts with that record, whose number is returned

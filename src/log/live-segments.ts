@@ -1,0 +1,117 @@
+/**
+ * Which segments of a log live, before anything of their records is read: headers only (L5).
+ *
+ * I1 The valid header with the highest sequence decides. A listed older segment lives whatever its
+ *    own header says; one that is not listed is dead.
+ * I2 A newer format is found before anything was changed.
+ */
+import { GatewayError } from '../base/errors/gateway-error.ts';
+import type { LogOptions } from './log-types.ts';
+import { readHeader, type HeaderFinding, type SegmentHeader } from './segment-header.ts';
+import type { NamedFile, SegmentFiles } from './segment-files.ts';
+
+/** An older segment that the deciding header lists. */
+export interface OlderSegment {
+  readonly name: string;
+  readonly sequence: number;
+  readonly salt: number;
+  /** Last number in it that counts. */
+  readonly cut: number;
+  /** `missing`: no such file. */
+  readonly state: 'valid' | 'bad' | 'zero' | 'missing';
+  /** Its own header if that is valid. */
+  readonly header: SegmentHeader | undefined;
+}
+
+export interface SegmentSurvey {
+  /** Listed by the deciding header, oldest first. */
+  readonly older: readonly OlderSegment[];
+  /** The segment of the deciding header, or undefined if no header is valid. */
+  readonly newest: { readonly name: string; readonly header: SegmentHeader } | undefined;
+  /** Later files with a bad header that is not zero. */
+  readonly unlisted: readonly NamedFile[];
+  /** Files that hold nothing: dead segments, and later ones with a zero header. */
+  readonly dead: readonly string[];
+  /** Later files, bad or zero: starts that are not known otherwise. */
+  readonly laterCount: number;
+  /** Highest number that any valid header knows of. */
+  readonly highest: number;
+  /** Highest sequence in use. */
+  readonly sequence: number;
+}
+
+interface ReadSegment extends NamedFile {
+  readonly finding: HeaderFinding;
+}
+
+/** @throws HF_FORMAT_NEWER if a header has a later version than this program knows. */
+export function surveySegments(options: LogOptions, names: SegmentFiles): SegmentSurvey {
+  const listing = names.list();
+  const segments = listing.segments.map((named) => readSegment(options, names, named));
+  const headers = segments.flatMap(({ finding }) =>
+    finding.state === 'valid' ? [finding.header] : [],
+  );
+  const header = headers.at(-1);
+  const newestSequence = header?.sequence ?? 0;
+  const listed = new Set(header?.older.map((segment) => segment.sequence));
+  const later = segments.filter((segment) => segment.sequence > newestSequence);
+  const unlisted = later.filter((segment) => segment.finding.state === 'bad');
+  const dead = segments.filter(
+    (segment) =>
+      segment.sequence !== newestSequence &&
+      !listed.has(segment.sequence) &&
+      !unlisted.includes(segment),
+  );
+  const all = [...segments, ...listing.spares, ...listing.fillings];
+  return {
+    older: header === undefined ? [] : olderOf(header, segments, names),
+    newest: header === undefined ? undefined : { name: names.segmentName(newestSequence), header },
+    unlisted,
+    dead: dead.map((segment) => segment.name),
+    laterCount: later.length,
+    highest: Math.max(0, ...headers.map((known) => known.next - 1)),
+    sequence: Math.max(newestSequence, ...all.map((named) => named.sequence)),
+  };
+}
+
+function readSegment(options: LogOptions, names: SegmentFiles, named: NamedFile): ReadSegment {
+  const path = names.path(named.name);
+  const file = options.files.open(path, 'read');
+  try {
+    const finding = readHeader(file, named.sequence, options.kind);
+    if (finding.state === 'newer') {
+      throw new GatewayError('HF_FORMAT_NEWER', `${path} has format version ${finding.version}`, {
+        details: { path, version: finding.version },
+      });
+    }
+    return { ...named, finding };
+  } finally {
+    file.close();
+  }
+}
+
+function olderOf(
+  header: SegmentHeader,
+  segments: readonly ReadSegment[],
+  names: SegmentFiles,
+): OlderSegment[] {
+  const bySequence = new Map(segments.map((segment) => [segment.sequence, segment]));
+  return header.older.map(({ sequence, salt, lastNumber }) => {
+    const finding = bySequence.get(sequence)?.finding;
+    // A valid header with another salt is that of a later life of the file: this one is gone.
+    const own = finding?.state === 'valid' && finding.header.salt === salt;
+    const state = finding === undefined ? 'missing' : own ? 'valid' : badState(finding);
+    return {
+      name: names.segmentName(sequence),
+      sequence,
+      salt,
+      cut: lastNumber,
+      state,
+      header: own ? finding.header : undefined,
+    };
+  });
+}
+
+function badState(finding: HeaderFinding): 'bad' | 'zero' {
+  return finding.state === 'zero' ? 'zero' : 'bad';
+}

@@ -1,0 +1,43 @@
+/**
+ * The four decisions on which the promises of the log hang, as one object: `openLog` takes
+ * `logRules` by default, and the tests that plant a bug in the log compose a wrong one. Each rule
+ * says what breaks without it.
+ */
+
+/** Pages of the device cache: a torn write of one page never harms another one. */
+export const pageBytes = 4096;
+
+/** Numbers skipped at each start (L3): more than any log can lose between two starts. */
+export const startJump = 2 ** 32;
+
+export interface LogRules {
+  /**
+   * Where a group starts that follows bytes ending at `position`: on the next page (L2). On a
+   * shared page a torn write of this group would take an acknowledged record with it.
+   */
+  groupStart(position: number): number;
+  /**
+   * Which of the records beyond the last mark a start carries into its fresh segment: all (L4).
+   * One left behind may be known to the page cache only, and the records after it would stand
+   * behind a hole after the next power cut.
+   */
+  carry<T>(tail: readonly T[]): readonly T[];
+  /**
+   * First number of a start, `highest` being the highest seen anywhere (L3). The numbers of a
+   * wholly lost tail cannot be known, so a start skips more than it can have had.
+   */
+  firstNumber(highest: number): number;
+  /**
+   * True if a record counts that begins at `number` where `last` was the last to count and `mark`
+   * is the highest mark in or after it (L5). Behind a hole above all marks it never does: it was
+   * not acknowledged, and might displace what is written next.
+   */
+  counts(number: number, last: number, mark: number): boolean;
+}
+
+export const logRules: LogRules = {
+  groupStart: (position) => Math.ceil(position / pageBytes) * pageBytes,
+  carry: (tail) => tail,
+  firstNumber: (highest) => highest + startJump,
+  counts: (number, last, mark) => number > last && number - 1 <= Math.max(last, mark),
+};

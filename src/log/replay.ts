@@ -1,0 +1,337 @@
+/**
+ * Reads a log after a start (L5): which records count, where the log ends, what is rotten, and
+ * what the fresh segment must carry. Changes nothing but `quarantine/`.
+ *
+ * I1 A record counts if it holds by salt and checksum, is above the last that counted, and not
+ *    beyond its segment's cut.
+ * I2 Where numbers are missing at or below a later mark, that is rot, and replay goes on; above all
+ *    marks it is the end of the log, and nothing behind it counts.
+ * I3 Records above the last mark, up to that end, are carried: the disk may not have them.
+ * I4 One segment is in memory at a time (and those that payloads given away still hold), but for
+ *    the newest and later ones, whose marks must all be known first.
+ */
+import { headerBytes, markOfHeader, type SegmentHeader } from './segment-header.ts';
+import type { OlderSegment, SegmentSurvey } from './live-segments.ts';
+import { pageBytes, type LogRules } from './log-rules.ts';
+import { lastNumberOf, type LogOptions, type LogRecord } from './log-types.ts';
+import { RecordScanner, type FoundRecord } from './record.ts';
+import { RotFindings } from './rot.ts';
+import type { SegmentFiles } from './segment-files.ts';
+
+/** A segment that lives on, as the next header lists it. */
+export interface LiveSegment {
+  readonly name: string;
+  readonly sequence: number;
+  readonly salt: number;
+  readonly bytes: number;
+  readonly lastNumber: number;
+}
+
+/** What replay leaves to the writer of the log. */
+export interface Replayed {
+  readonly live: readonly LiveSegment[];
+  /** Segments in which nothing counts any more. */
+  readonly dead: readonly string[];
+  readonly carried: readonly LogRecord[];
+  /** Last number that counts, 0 in an empty log; `mark`: highest mark found. */
+  readonly lastNumber: number;
+  readonly mark: number;
+  /** Highest number seen anywhere, counting or not. */
+  readonly highest: number;
+  readonly snapshot: number | undefined;
+  readonly records: number;
+  readonly bytes: number;
+  readonly tornRecords: number;
+}
+
+export interface ReplayTargets {
+  readonly lowWater: number;
+  onRecord(record: LogRecord): void;
+  onProgress?(bytes: number, bytesTotal: number): void;
+}
+
+interface LoadedSegment {
+  readonly name: string;
+  readonly sequence: number;
+  readonly salt: number;
+  readonly bytes: Uint8Array;
+  readonly header: SegmentHeader | undefined;
+}
+
+export class Replay {
+  readonly rot: RotFindings;
+  readonly #options: LogOptions;
+  readonly #names: SegmentFiles;
+  readonly #rules: LogRules;
+  readonly #targets: ReplayTargets;
+  readonly #survey: SegmentSurvey;
+  readonly #live: LiveSegment[] = [];
+  readonly #dead: string[];
+  readonly #tail: LogRecord[] = [];
+  /** Numbers up to here are accounted for; `#lastNumber` is the last that a record took. */
+  #settled = 0;
+  #lastNumber = 0;
+  #mark = 0;
+  #highest: number;
+  #ended = false;
+  #snapshot: number | undefined;
+  #records = 0;
+  #tornRecords = 0;
+  #bytesRead = 0;
+  #bytesTotal = 0;
+  /** Where the records read last ended: the range that is bad if the next ones do not follow. */
+  #trail: { segment: string; bytes: Uint8Array | undefined; position: number } | undefined;
+
+  constructor(
+    options: LogOptions,
+    names: SegmentFiles,
+    rules: LogRules,
+    survey: SegmentSurvey,
+    targets: ReplayTargets,
+  ) {
+    this.#options = options;
+    this.#names = names;
+    this.#rules = rules;
+    this.#survey = survey;
+    this.#targets = targets;
+    this.rot = new RotFindings(options);
+    this.#dead = [...survey.dead];
+    this.#highest = Math.max(survey.highest, targets.lowWater);
+  }
+
+  /** Gives all records that count to the targets, in log order. */
+  run(): Replayed {
+    const { older, newest, unlisted } = this.#survey;
+    const latest = [...(newest === undefined ? [] : [newest]), ...unlisted].map(({ name }) => name);
+    const files = [...older.map(({ name }) => name), ...latest];
+    this.#bytesTotal = files.reduce((sum, name) => sum + this.#sizeOf(name), 0);
+    for (const segment of older) this.#replayOlder(segment);
+    this.#replayLatest();
+    const carried = this.#rules.carry(this.#tail);
+    return {
+      live: this.#live,
+      dead: this.#dead,
+      carried,
+      lastNumber: this.#lastNumber,
+      mark: this.#mark,
+      highest: this.#highest,
+      snapshot: this.#snapshot,
+      records: this.#records,
+      bytes: this.#bytesRead,
+      tornRecords: this.#tornRecords,
+    };
+  }
+
+  /** A segment that is listed: all numbers up to its cut were synced, so each gap is rot. */
+  #replayOlder(segment: OlderSegment): void {
+    const { name, sequence, salt, cut, state, header } = segment;
+    this.#highest = Math.max(this.#highest, cut);
+    if (cut <= this.#targets.lowWater) {
+      // All filed. What still stands is kept and listed until its owner releases it (L6).
+      const bytes = this.#sizeOf(name);
+      if (state === 'valid') this.#live.push({ name, sequence, salt, bytes, lastNumber: cut });
+      else if (state !== 'missing') this.#dead.push(name);
+      this.#settle(Math.max(cut, header === undefined ? 0 : header.next - 1));
+      this.#progress(bytes);
+      return;
+    }
+    if (state === 'missing') {
+      this.rot.alarm('segment-missing', name, `${name} is gone; its last number was ${cut}`);
+      this.#trail = { segment: name, bytes: undefined, position: 0 };
+      return;
+    }
+    if (state !== 'valid') {
+      this.rot.alarm('segment-header-bad', name, `${name} has a ${state} header; its records count`);
+    }
+    const loaded = { name, sequence, salt, header, bytes: this.#load(name) };
+    this.#enter(loaded);
+    const scanner = new RecordScanner(loaded.bytes, dataStart(header), salt);
+    for (let found = scanner.next(); found !== undefined; found = scanner.next()) {
+      this.#highest = Math.max(this.#highest, lastNumberOf(found));
+      if (lastNumberOf(found) <= cut) this.#take(found, loaded, cut);
+    }
+    this.#live.push({ name, sequence, salt, bytes: loaded.bytes.length, lastNumber: cut });
+    this.#progress(loaded.bytes.length);
+  }
+
+  /** The newest segment and unlisted later ones: here the log ends, and only marks tell how. */
+  #replayLatest(): void {
+    const { newest, unlisted } = this.#survey;
+    const loaded: { segment: LoadedSegment; found: FoundRecord[] }[] = [];
+    let floor = this.#settled;
+    if (newest !== undefined) {
+      const { name, header } = newest;
+      const { sequence, salt } = header;
+      const segment = { name, sequence, salt, header, bytes: this.#load(name) };
+      const found = findAll(segment);
+      this.#mark = Math.max(this.#mark, markOfHeader(header));
+      floor = Math.max(header.next - 1, ...found.map(lastNumberOf));
+      loaded.push({ segment, found });
+    }
+    for (const { name, sequence } of unlisted) {
+      const bytes = this.#load(name);
+      const salt = commonSalt(bytes, floor);
+      if (salt === undefined) {
+        this.#dead.push(name);
+        this.#progress(bytes.length);
+        continue;
+      }
+      const segment = { name, sequence, salt, header: undefined, bytes };
+      const found = findAll(segment);
+      floor = Math.max(floor, ...found.map(lastNumberOf));
+      loaded.push({ segment, found });
+      this.rot.alarm('segment-unlisted', name, `${name} has a bad header; its records count`);
+    }
+    const marks = loaded.flatMap(({ found }) => found.map((record) => record.mark));
+    for (let index = marks.length - 2; index >= 0; index -= 1) {
+      marks[index] = Math.max(marks[index] ?? 0, marks[index + 1] ?? 0);
+    }
+    this.#mark = Math.max(this.#mark, marks[0] ?? 0);
+    this.#highest = Math.max(this.#highest, floor);
+    let index = 0;
+    for (const { segment, found } of loaded) {
+      this.#takeLatest(segment, found, marks.slice(index, index + found.length));
+      index += found.length;
+    }
+  }
+
+  #takeLatest(segment: LoadedSegment, found: readonly FoundRecord[], marks: readonly number[]): void {
+    const { name, sequence, salt, header, bytes } = segment;
+    this.#enter(segment);
+    let lastKept = 0;
+    let first: number | undefined;
+    for (const [index, record] of found.entries()) {
+      const mark = Math.max(marks[index] ?? 0, header === undefined ? 0 : markOfHeader(header));
+      if (!this.#take(record, segment, mark)) continue;
+      first ??= record.number;
+      if (lastNumberOf(record) > this.#mark) this.#tail.push(keep(record));
+      else lastKept = lastNumberOf(record);
+    }
+    // The end of the header's promise: carried records that are missing at the end are rot too.
+    if (header !== undefined && !this.#ended) this.#expect(markOfHeader(header));
+    if (!this.#ended && this.#begunBehind(segment)) this.#tornRecords += 1;
+    if (lastKept > 0) {
+      this.#live.push({ name, sequence, salt, bytes: bytes.length, lastNumber: lastKept });
+    } else this.#dead.push(name);
+    this.#progress(bytes.length);
+  }
+
+  /** Goes into a segment: all older numbers must have been there. */
+  #enter(segment: LoadedSegment): void {
+    const { header, name, bytes } = segment;
+    if (header !== undefined) this.#expect(header.end);
+    this.#trail = { segment: name, bytes, position: dataStart(header) };
+  }
+
+  /** True if `record` counts; gives it to the owner if so. `mark`: highest in or after it. */
+  #take(record: FoundRecord, segment: LoadedSegment, mark: number): boolean {
+    if (this.#ended) {
+      if (record.number > this.#settled) this.#tornRecords += 1;
+      return false;
+    }
+    const { header } = segment;
+    if (header !== undefined && record.number >= header.next) {
+      this.#expect(markOfHeader(header));
+      this.#settle(header.next - 1);
+    }
+    const isNext = record.number === this.#settled + 1;
+    if (!isNext && record.number <= this.#settled) {
+      this.#leave(record);
+      return false;
+    }
+    if (!this.#rules.counts(record.number, this.#settled, mark)) {
+      this.#ended = true;
+      this.#tornRecords += 1;
+      return false;
+    }
+    if (!isNext) this.#expect(record.number - 1, record.position);
+    this.#leave(record);
+    this.#settled = lastNumberOf(record);
+    this.#lastNumber = this.#settled;
+    if (record.snapshot) this.#snapshot = record.number;
+    if (this.#settled > this.#targets.lowWater) {
+      this.#records += 1;
+      this.#targets.onRecord(keep(record));
+    }
+    return true;
+  }
+
+  #leave(record: FoundRecord): void {
+    if (this.#trail !== undefined) this.#trail.position = record.end;
+  }
+
+  /** All numbers up to `number` must have been seen by now: else they are rotten. */
+  #expect(number: number, until?: number): void {
+    if (this.#settled >= number) return;
+    const first = Math.max(this.#settled, this.#targets.lowWater) + 1;
+    const trail = this.#trail;
+    if (number >= first && trail !== undefined) {
+      const { segment, bytes, position } = trail;
+      this.rot.add(first, number, {
+        segment,
+        bytes,
+        from: position,
+        to: until ?? bytes?.length ?? 0,
+      });
+    }
+    this.#settle(number);
+  }
+
+  #settle(number: number): void {
+    this.#settled = Math.max(this.#settled, number);
+  }
+
+  /** True if behind the last record that counts another was begun and is not whole. */
+  #begunBehind({ bytes, salt }: LoadedSegment): boolean {
+    const position = this.#trail?.position ?? 0;
+    const scanner = new RecordScanner(bytes, 0, salt);
+    const page = Math.ceil(position / pageBytes) * pageBytes;
+    return scanner.begunAt(position) || scanner.begunAt(page);
+  }
+
+  #sizeOf(name: string): number {
+    return this.#options.files.size(this.#names.path(name)) ?? 0;
+  }
+
+  /** The whole file in shared memory: payloads are views into it, for any thread. */
+  #load(name: string): Uint8Array {
+    const file = this.#options.files.open(this.#names.path(name), 'read');
+    try {
+      const bytes = new Uint8Array(new SharedArrayBuffer(file.size()));
+      const count = file.read(bytes, 0);
+      return count === bytes.length ? bytes : bytes.subarray(0, count);
+    } finally {
+      file.close();
+    }
+  }
+
+  #progress(bytes: number): void {
+    this.#bytesRead += bytes;
+    this.#targets.onProgress?.(this.#bytesRead, this.#bytesTotal);
+  }
+}
+
+/** Where records may begin: behind the header, or on the second page if it cannot be read. */
+function dataStart(header: SegmentHeader | undefined): number {
+  return header === undefined ? pageBytes : headerBytes(header.older.length);
+}
+
+function findAll({ bytes, header, salt }: LoadedSegment): FoundRecord[] {
+  const scanner = new RecordScanner(bytes, dataStart(header), salt);
+  const all: FoundRecord[] = [];
+  for (let found = scanner.next(); found !== undefined; found = scanner.next()) all.push(found);
+  return all;
+}
+
+/** Salt of the first record above `floor` in a segment whose own header is lost. */
+function commonSalt(bytes: Uint8Array, floor: number): number | undefined {
+  const scanner = new RecordScanner(bytes, pageBytes, undefined);
+  for (let found = scanner.next(); found !== undefined; found = scanner.next()) {
+    if (found.number > floor) return found.salt;
+  }
+  return undefined;
+}
+
+function keep({ number, count, payload, snapshot }: FoundRecord): LogRecord {
+  return { number, count, payload, snapshot };
+}
