@@ -1,7 +1,8 @@
 /**
  * What one flush will file: rows of one measurement from a contiguous range of LSNs
- * (commit-protocol P7). Rows with identity and rows without never share a file, so they are kept apart here, but
- * they are sealed and committed together: the flushed position is one number per measurement.
+ * (commit-protocol P7). Rows with identity and rows without never share a file, so they are kept
+ * apart here, but they are sealed and committed together: the flushed position is one number per
+ * measurement.
  */
 import type { ColumnBatch } from '../../base/model/column-batch.ts';
 import { assert } from '../../base/lib/assert.ts';

@@ -1,4 +1,7 @@
-/** What the encoder pool and its threads say to each other. One job at a time per thread. */
+/**
+ * What the encoder pool and its threads say to each other. A thread has at most one flush and one
+ * hot chunk at a time.
+ */
 import type { WireError } from '../../base/errors/gateway-error.ts';
 import type { FlushJob, FlushResult, HotJob, HotResult } from './types.ts';
 
@@ -9,8 +12,15 @@ export type EncoderRequest =
 export type EncoderReply =
   | {
       readonly kind: 'done';
+      readonly request: EncoderRequest['kind'];
       readonly result: FlushResult | HotResult;
       /** Size of the thread's WebAssembly memory, which only grows. */
       readonly wasmBytes: number;
     }
-  | { readonly kind: 'failed'; readonly error: WireError; readonly usable: boolean };
+  | {
+      readonly kind: 'failed';
+      readonly request: EncoderRequest['kind'];
+      readonly error: WireError;
+      /** False if the thread must not be used again. */
+      readonly usable: boolean;
+    };

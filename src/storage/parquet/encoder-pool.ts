@@ -1,6 +1,7 @@
 /**
  * The encoder threads as the main thread sees them. Jobs wait in a bounded queue, hot chunks before
- * flushes because a query waits for them. A thread that dies fails the job it had and is replaced
+ * flushes because a query waits for them; if all threads are at a flush, a hot chunk goes to one of
+ * them all the same and is encoded between two files. A thread that dies fails the job it had and is replaced
  * when the next job needs it; one whose WebAssembly memory has grown large is replaced after its
  * job, since that memory never shrinks.
  */
@@ -34,7 +35,8 @@ interface Job {
 
 interface Thread {
   readonly worker: Worker;
-  job: Job | undefined;
+  /** At most one of each kind. */
+  readonly jobs: Map<EncoderRequest['kind'], Job>;
 }
 
 export interface EncoderPoolStatus {
@@ -74,7 +76,7 @@ export class EncoderPool implements Encoder {
   status(): EncoderPoolStatus {
     return {
       threads: this.#threads.size,
-      encoding: [...this.#threads].filter(({ job }) => job !== undefined).length,
+      encoding: [...this.#threads].reduce((sum, { jobs }) => sum + jobs.size, 0),
       waiting: this.#hot.length + this.#flushes.length,
       threadsLost: this.#threadsLost,
     };
@@ -101,11 +103,16 @@ export class EncoderPool implements Encoder {
   }
 
   #dispatch(): void {
-    while (this.#hot.length + this.#flushes.length > 0) {
-      const thread = this.#idleThread();
-      const job = thread && (this.#hot.shift() ?? this.#flushes.shift());
+    this.#send('hot', this.#hot);
+    this.#send('flush', this.#flushes);
+  }
+
+  #send(kind: EncoderRequest['kind'], queue: Job[]): void {
+    while (queue.length > 0) {
+      const thread = this.#idleThread() ?? this.#threadWithout(kind);
+      const job = thread && queue.shift();
       if (thread === undefined || job === undefined) return;
-      thread.job = job;
+      thread.jobs.set(kind, job);
       // An idle encoder does not keep the process alive; one with a job does.
       thread.worker.ref();
       thread.worker.postMessage(job.request);
@@ -113,14 +120,20 @@ export class EncoderPool implements Encoder {
   }
 
   #idleThread(): Thread | undefined {
-    for (const thread of this.#threads) if (thread.job === undefined) return thread;
+    for (const thread of this.#threads) if (thread.jobs.size === 0) return thread;
     return this.#threads.size < this.#options.threadsMax ? this.#startThread() : undefined;
+  }
+
+  /** A thread at work on the other kind: no stream of hot chunks may starve the flushes. */
+  #threadWithout(kind: EncoderRequest['kind']): Thread | undefined {
+    for (const thread of this.#threads) if (!thread.jobs.has(kind)) return thread;
+    return undefined;
   }
 
   #startThread(): Thread {
     const { thread: entry, dataDirectory, compression } = this.#options;
     const worker = new Worker(entry, { workerData: { dataDirectory, compression } });
-    const thread: Thread = { worker, job: undefined };
+    const thread: Thread = { worker, jobs: new Map() };
     this.#threads.add(thread);
     worker.unref();
     worker.on('message', (reply: EncoderReply) => {
@@ -136,27 +149,35 @@ export class EncoderPool implements Encoder {
   }
 
   #answered(thread: Thread, reply: EncoderReply): void {
-    const { job } = thread;
-    thread.job = undefined;
-    thread.worker.unref();
-    const usable =
-      reply.kind === 'done' ? reply.wasmBytes <= this.#options.wasmBytesMax : reply.usable;
-    if (!usable) {
-      this.#threads.delete(thread);
-      void thread.worker.terminate();
-    }
+    const job = thread.jobs.get(reply.request);
+    thread.jobs.delete(reply.request);
+    if (thread.jobs.size === 0) thread.worker.unref();
     if (reply.kind === 'done') job?.resolve(reply.result);
     else job?.reject(fromWire(reply.error));
+    const tooLarge = reply.kind === 'done' && reply.wasmBytes > this.#options.wasmBytesMax;
+    const broken = reply.kind === 'failed' && !reply.usable;
+    if (broken || (tooLarge && thread.jobs.size === 0)) this.#retire(thread);
     this.#dispatch();
+  }
+
+  /** Ends a thread that must not get more jobs; one that it still has fails. */
+  #retire(thread: Thread): void {
+    this.#threads.delete(thread);
+    this.#failJobs(thread, undefined);
+    void thread.worker.terminate();
   }
 
   #ended(thread: Thread, cause: unknown): void {
     if (!this.#threads.delete(thread)) return;
     if (!this.#closed) this.#threadsLost += 1;
-    const { job } = thread;
-    thread.job = undefined;
-    job?.reject(this.#lost('an encoder thread ended', cause));
+    this.#failJobs(thread, cause);
     if (!this.#closed) this.#dispatch();
+  }
+
+  #failJobs(thread: Thread, cause: unknown): void {
+    for (const job of thread.jobs.values())
+      job.reject(this.#lost('an encoder thread ended', cause));
+    thread.jobs.clear();
   }
 
   #lost(message: string, cause?: unknown): GatewayError {

@@ -1,6 +1,7 @@
 /**
- * One encoder: takes jobs from its port, one at a time, and answers each. Blocking calls to the
- * disk are meant: the thread has nothing else to do.
+ * One encoder: takes jobs from its port and answers each. Blocking calls to the disk are meant: the
+ * thread has nothing else to do. A hot chunk that comes during a flush is encoded between two of
+ * the flush's files.
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Files } from '../../base/disk/files.ts';
@@ -21,13 +22,15 @@ export interface EncoderDeps {
  * Own errors pass. Anything else comes out of Arrow or the WebAssembly module, whose state cannot
  * be trusted after a trap; it must not stop the gateway, since the rows are still in the log.
  */
-function failure(error: unknown): EncoderReply {
-  if (error instanceof GatewayError) return { kind: 'failed', error: toWire(error), usable: true };
+function failure(request: EncoderRequest['kind'], error: unknown): EncoderReply {
+  if (error instanceof GatewayError) {
+    return { kind: 'failed', request, error: toWire(error), usable: true };
+  }
   const { message } = asGatewayError(error);
   const own = new GatewayError('HF_ENCODE', `Parquet encoding failed: ${message}`, {
     cause: error,
   });
-  return { kind: 'failed', error: toWire(own), usable: false };
+  return { kind: 'failed', request, error: toWire(own), usable: false };
 }
 
 /** Serves jobs until the port is closed. */
@@ -40,9 +43,9 @@ export function runEncoder(port: MessagePort, deps: EncoderDeps): void {
         request.kind === 'flush'
           ? await encodeFlush(request.job, settings.compression, writer)
           : await encodeHot(request.job, files);
-      return { kind: 'done', result, wasmBytes: wasmBytes() };
+      return { kind: 'done', request: request.kind, result, wasmBytes: wasmBytes() };
     } catch (error) {
-      return failure(error);
+      return failure(request.kind, error);
     }
   };
   port.on('message', (request: EncoderRequest) => {

@@ -3,6 +3,7 @@
  * encoder thread. All files of a flush are made, or none stays.
  */
 import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { fileFlags, type FileFacts, type FileStatistics } from '../../base/model/commit.ts';
 import type { HourSpan } from '../../base/model/commit.ts';
 import type { ColumnRef } from '../../base/model/schema.ts';
@@ -171,6 +172,8 @@ export async function encodeFlush(
         const made = await encodeFile(context, compression, writer);
         facts.push(made.facts);
         statistics.push(made.statistics);
+        // A flush of old data can have thousands of files: hot chunks do not wait for all of them.
+        if (facts.length < count) await setImmediate();
       }
     }
     writer.settle();

@@ -81,22 +81,44 @@ t.test('a flush and a hot chunk are encoded by a thread', async (test) => {
   test.strictSame(chunk.types, ['TIMESTAMP WITH TIME ZONE', 'VARCHAR', 'DOUBLE']);
 });
 
-t.test('hot chunks go before flushes, and a full queue refuses', async (test) => {
+t.test('hot chunks go before flushes that wait, and a full queue refuses', async (test) => {
   const pool = new EncoderPool(options);
   test.teardown(() => pool.close());
   const done: string[] = [];
   const note = (name: string) => () => {
     done.push(name);
   };
+  const hotJob = (name: string) => ({ rows: rows(10), from: 0, to: 10, path: join(root, name) });
   const jobs = [
     pool.flush(flushJob(10, 10)).then(note('flush 1')),
     pool.flush(flushJob(10, 20)).then(note('flush 2')),
-    pool.hot({ rows: rows(10), from: 0, to: 10, path: join(root, 'h1') }).then(note('hot')),
+    pool.hot(hotJob('h1')).then(note('hot 1')),
+    pool.hot(hotJob('h2')).then(note('hot 2')),
     pool.flush(flushJob(10, 30)).then(note('flush 3')),
   ];
   await test.rejects(pool.flush(flushJob(10, 40)), { code: 'HF_ENCODER_QUEUE_FULL' });
   await Promise.all(jobs);
-  test.strictSame(done, ['flush 1', 'hot', 'flush 2', 'flush 3']);
+  test.strictSame(done, ['flush 1', 'hot 1', 'flush 2', 'hot 2', 'flush 3']);
+});
+
+t.test('a hot chunk does not wait for a flush of many files', async (test) => {
+  const pool = new EncoderPool(options);
+  test.teardown(() => pool.close());
+  const done: string[] = [];
+  const times = Array.from({ length: 60 }, (_, day) => BigInt(day) * 86_400_000_000n);
+  const set = rowSet(times, [{ column: columnRef(0, 'field', 'int64', 'v'), values: times }]);
+  const files = plannedFiles(set, 1000, 5000);
+  test.equal(files.length, 60);
+  const job = { ...flushJob(1, 1), sets: [{ hasIdentity: true, rows: set, files }] };
+  await pool.flush(flushJob(10, 1000));
+  const flushed = pool.flush(job).then(({ facts }) => {
+    done.push('flush');
+    return facts;
+  });
+  await pool.hot({ rows: rows(10), from: 0, to: 10, path: join(root, 'between') });
+  done.push('hot');
+  test.equal((await flushed).length, 60);
+  test.strictSame(done, ['hot', 'flush']);
 });
 
 t.test('the job of a thread that dies fails, and a new thread takes the next', async (test) => {
