@@ -54,6 +54,8 @@ export class CommitFeed {
   #sending = false;
   #stop = new AbortController();
   #seeds = 0;
+  /** Commit of the last seed: it may be ahead of the events. */
+  #seeded = 0;
 
   constructor(deps: FeedDependencies) {
     this.#deps = deps;
@@ -78,6 +80,7 @@ export class CommitFeed {
 
   #onEvent({ commit }: CommitEvent): void {
     if (this.#state === 'idle') return;
+    if (this.#state === 'live' && commit.number <= this.#seeded) return;
     const line = `${JSON.stringify(changeOf(commit))}\n`;
     this.#queue.push({ commit: commit.number, line });
     this.#queuedBytes += line.length;
@@ -104,6 +107,7 @@ export class CommitFeed {
       if (generation !== this.#generation) return;
       this.#queue = this.#queue.filter((change) => change.commit > state.commit);
       this.#queuedBytes = this.#queue.reduce((sum, change) => sum + change.line.length, 0);
+      this.#seeded = state.commit;
       this.#state = 'live';
     } catch {
       this.#seedLater(generation);

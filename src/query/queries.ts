@@ -10,6 +10,7 @@
  */
 import { PassThrough, Readable } from 'node:stream';
 import type { IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../base/lib/clock.ts';
 import type { Files } from '../base/disk/files.ts';
 import { GatewayError } from '../base/errors/gateway-error.ts';
@@ -75,6 +76,7 @@ export interface QueriesStatus {
 
 /** A query is started at most so often; each start but the last met a process that died. */
 const attemptsMax = 3;
+const pauseMs = 20;
 
 export class Queries {
   readonly #deps: QueriesDependencies;
@@ -180,6 +182,8 @@ export class Queries {
       } catch (error) {
         if (deadline.signal.aborted) throw abortError(deadline.signal);
         if (attempt === attemptsMax || !startsAnew(error)) throw error;
+        // A seed may be ahead of the commits that are visible here; they follow at once.
+        await orAborted(sleep(pauseMs * attempt), deadline.signal);
       }
     }
   }

@@ -111,6 +111,21 @@ await t.test('a new process is seeded though the old one never answered', async 
   t.equal(fake.feed.seeds, 2);
 });
 
+await t.test('events that a seed was ahead of are left out', async (t) => {
+  const fake = new Fake();
+  fake.commit = 5;
+  fake.ready();
+  (await fake.next()).answer(5);
+  await turn();
+  fake.commit = 3;
+  for (let count = 0; count < 3; count += 1) fake.add();
+  const batch = await fake.next();
+  t.match(batch.lines, ['"commit":6']);
+  batch.answer(6);
+  await turn();
+  t.equal(fake.feed.seeds, 1);
+});
+
 await t.test('a process too far behind is seeded anew', async (t) => {
   const fake = new Fake();
   fake.ready();
