@@ -97,8 +97,8 @@ export class WalClient {
   #queuedBytes = 0;
   #scheduled = false;
   #counters = { requests: 0, refused: 0, groups: 0, bytes: 0 };
-  #syncs: PromiseWithResolvers<void>[] = [];
-  #closing: PromiseWithResolvers<void> | undefined;
+  #syncs: PromiseWithResolvers<undefined>[] = [];
+  #closing: PromiseWithResolvers<undefined> | undefined;
   #closeSent = false;
   #lost: GatewayError | undefined;
   readonly #stateListeners: ((state: WalPosition['state'], cause?: GatewayError) => void)[] = [];
@@ -225,7 +225,7 @@ export class WalClient {
    */
   async sync(): Promise<void> {
     if (this.#lost !== undefined) throw this.#lost;
-    const sync = Promise.withResolvers<void>();
+    const sync = Promise.withResolvers<undefined>();
     this.#syncs.push(sync);
     this.#post({ kind: 'sync' });
     return sync.promise;
@@ -251,7 +251,7 @@ export class WalClient {
   async close(): Promise<void> {
     if (this.#lost !== undefined) return;
     if (this.#closing === undefined) {
-      this.#closing = Promise.withResolvers<void>();
+      this.#closing = Promise.withResolvers<undefined>();
       this.#closeWhenIdle();
     }
     return this.#closing.promise;
@@ -320,7 +320,7 @@ export class WalClient {
     if (message.kind === 'moved') {
       const error = message.error === undefined ? undefined : fromWire(message.error);
       for (const sync of this.#syncs.splice(0, message.answers)) {
-        if (error === undefined) sync.resolve();
+        if (error === undefined) sync.resolve(undefined);
         else sync.reject(error);
       }
       return;
@@ -375,7 +375,7 @@ export class WalClient {
       for (const listener of this.#stateListeners) listener('failed', error);
       for (const listener of this.#exitListeners) listener(error);
     }
-    this.#closing?.resolve();
+    this.#closing?.resolve(undefined);
   }
 }
 

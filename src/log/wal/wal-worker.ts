@@ -100,7 +100,8 @@ function openWal(
     );
     stream.finish();
     const worker = new WalWorker(port, post, { log, meter, clock, settings });
-    const { failure: _failure, ...recovery } = report;
+    const { segments, bytes, records, lastNumber, carried, tornRecords, rot, alarms } = report;
+    const recovery = { segments, bytes, records, lastNumber, carried, tornRecords, rot, alarms };
     post({ kind: 'opened', recovery, position: worker.position() });
     return worker;
   } catch (error) {
@@ -262,15 +263,23 @@ class WalWorker {
       if (this.#log.state !== 'open') throw failedError(this.#log.failure);
       firsts = this.#log.append(records);
     });
-    const last = firsts.at(-1);
-    const lastRecord = records.at(-1);
-    if (last === undefined || lastRecord === undefined) free(records);
-    else this.#held.push({ last: lastNumberOf({ ...lastRecord, number: last }), records });
+    this.#hold(records, firsts);
     this.#settle();
     const syncsMs = this.#meter.takeSyncs();
     const position = this.position();
     const requests = records.length;
     this.#post({ kind: 'appended', messages, requests, firsts, error, syncsMs, position });
+  }
+
+  #hold(records: readonly RecordInput[], firsts: readonly number[]): void {
+    const last = firsts.at(-1);
+    const lastRecord = records.at(-1);
+    if (last !== undefined && lastRecord !== undefined) {
+      this.#held.push({ last: lastNumberOf({ ...lastRecord, number: last }), records });
+    } else if (this.#settings.syncMode !== 'async') {
+      // Refused, and in mode `async` maybe still carried: there the collector frees it.
+      free(records);
+    }
   }
 
   /** Runs a call of the log; an error that is no bug is the caller's to report. */
