@@ -68,22 +68,36 @@ export function pyarrowPython(): { readonly python: string } | { readonly absent
 }
 
 const script = `
-import sys, json, datetime, decimal
+import json, sys
 import pyarrow as pa, pyarrow.parquet as pq
-file = pq.ParquetFile(sys.argv[1])
-table = file.read()
+
+def tagged(values, form):
+    return [None if value is None else form(value) for value in values]
+
 def plain(column):
     kind = column.type
-    if pa.types.is_timestamp(kind): return ['i%d' % v if v is not None else None for v in column.cast(pa.int64()).to_pylist()]
-    if pa.types.is_integer(kind) or pa.types.is_decimal(kind): return ['i%d' % v if v is not None else None for v in column.to_pylist()]
-    if pa.types.is_floating(kind): return ['f' + v.hex() if v is not None else None for v in column.to_pylist()]
+    if pa.types.is_timestamp(kind):
+        column, kind = column.cast(pa.int64()), pa.int64()
+    if pa.types.is_integer(kind) or pa.types.is_decimal(kind):
+        return tagged(column.to_pylist(), lambda value: 'i%d' % value)
+    if pa.types.is_floating(kind):
+        return tagged(column.to_pylist(), lambda value: 'f' + value.hex())
     return column.to_pylist()
-meta = {k.decode(): v.decode() for k, v in (file.metadata.metadata or {}).items()}
-json.dump({'columns': table.column_names, 'types': [str(f.type) for f in table.schema], 'values': [plain(c) for c in table.columns],
-  'meta': meta, 'rowGroups': file.metadata.num_row_groups,
-  'encodings': [list(file.metadata.row_group(0).column(i).encodings) for i in range(file.metadata.num_columns)],
-  'compression': [file.metadata.row_group(0).column(i).compression for i in range(file.metadata.num_columns)],
-  'pageIndex': [file.metadata.row_group(0).column(i).has_column_index for i in range(file.metadata.num_columns)]}, sys.stdout)
+
+file = pq.ParquetFile(sys.argv[1])
+table = file.read()
+group = file.metadata.row_group(0)
+chunks = [group.column(index) for index in range(file.metadata.num_columns)]
+json.dump({
+    'columns': table.column_names,
+    'types': [str(field.type) for field in table.schema],
+    'values': [plain(column) for column in table.columns],
+    'meta': {k.decode(): v.decode() for k, v in (file.metadata.metadata or {}).items()},
+    'rowGroups': file.metadata.num_row_groups,
+    'encodings': [list(chunk.encodings) for chunk in chunks],
+    'compression': [chunk.compression for chunk in chunks],
+    'pageIndex': [chunk.has_column_index for chunk in chunks],
+}, sys.stdout)
 `;
 
 interface PyarrowJson {

@@ -108,6 +108,7 @@ export class Flusher {
   /** By measurement, in LSN order. */
   readonly #queues = new Map<number, Flush[]>();
   #encoding = 0;
+  #failures = 0;
   #committing: readonly Flush[] = [];
   readonly #commitRetry = new Retry();
   #timer: NodeJS.Timeout | undefined;
@@ -201,6 +202,11 @@ export class Flusher {
       ...flushes.flatMap((flush) => flush.retry.alarm([flush.buffer.measurementId])),
       ...this.#commitRetry.alarm(committing),
     ];
+  }
+
+  /** Attempts to encode or commit that failed since the start. */
+  get failures(): number {
+    return this.#failures;
   }
 
   /** Flushes that are sealed and not committed. */
@@ -329,6 +335,7 @@ export class Flusher {
   }
 
   #failed(retry: Retry, error: unknown): void {
+    this.#failures += 1;
     const { retryMsMin, retryMsMax } = this.#options;
     retry.failed(error, this.#deps.clock.monotonicMs(), retryMsMin, retryMsMax);
   }

@@ -1,9 +1,9 @@
 /**
  * The encoder threads as the main thread sees them. Jobs wait in a bounded queue, hot chunks before
  * flushes because a query waits for them; if all threads are at a flush, a hot chunk goes to one of
- * them all the same and is encoded between two files. A thread that dies fails the job it had and is replaced
- * when the next job needs it; one whose WebAssembly memory has grown large is replaced after its
- * job, since that memory never shrinks.
+ * them all the same and is encoded between two files. A thread that dies fails the jobs it had and
+ * is replaced when the next job needs it; one whose WebAssembly memory has grown large is replaced
+ * after its job, since that memory never shrinks.
  */
 import { Worker } from 'node:worker_threads';
 import { fromWire, GatewayError } from '../../base/errors/gateway-error.ts';

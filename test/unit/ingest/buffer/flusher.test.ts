@@ -248,6 +248,7 @@ t.test(
         all.encoder.fail(0, new GatewayError('HF_DISK_FULL', 'full'));
       await settled();
     }
+    test.ok(all.flusher.failures >= 6, 'failures are counted');
     await finishAll(all);
     test.strictSame(all.flusher.alarms(), []);
     test.strictSame(all.committer.violations, []);

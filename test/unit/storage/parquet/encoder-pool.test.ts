@@ -23,10 +23,12 @@ const options = {
   wasmBytesMax: 2 ** 28,
 } as const;
 
+/** A module of the product as a string in generated code. */
+const at = (file: string) => JSON.stringify(new URL(file, source).href);
+
 /** An entry that a test composes: the real encoder with something wrong in its file layer. */
 function composedThread(name: string, body: string): URL {
   const path = join(root, `${name}.ts`);
-  const at = (file: string) => JSON.stringify(new URL(file, source).href);
   writeFileSync(
     path,
     `import { parentPort, workerData } from 'node:worker_threads';
@@ -138,7 +140,7 @@ t.test('the job of a thread that dies fails, and a new thread takes the next', a
 t.test('a disk error reaches the caller with its code and leaves no file', async (test) => {
   const thread = composedThread(
     'full',
-    `import { GatewayError } from ${JSON.stringify(new URL('base/errors/gateway-error.ts', source).href)};
+    `import { GatewayError } from ${at('base/errors/gateway-error.ts')};
 runEncoder(parentPort, { settings: workerData, files: { ...nodeFiles,
   syncDirectory(path) {
     if (path.endsWith('/14')) throw new GatewayError('HF_DISK_FULL', 'planted');
