@@ -97,24 +97,24 @@ const skip = required('power-cut rig', rigRequirements);
 const seed = chosenSeed();
 t.comment(`seed ${seed}, ${imageCount} images each`);
 
-t.test('a right store loses nothing, whatever the cut', { skip }, async (t) => {
+void t.test('a right store loses nothing, whatever the cut', { skip }, async (t) => {
   const found = await runRig({}, seed);
   t.comment(`cuts: ${found.cuts}`);
   t.equal(found.images, imageCount);
   t.match(found, { lost: 0, broken: 0, doubled: 0 });
 });
 
-t.test('an acknowledgement before the sync is noticed', { skip }, async (t) => {
+void t.test('an acknowledgement before the sync is noticed', { skip }, async (t) => {
   const found = await runRig(syncSkipped, seed);
   t.ok(found.lost > 0, `lost in ${found.lost} of ${found.images} images`);
 });
 
-t.test('a directory that was not synced is noticed', { skip }, async (t) => {
+void t.test('a directory that was not synced is noticed', { skip }, async (t) => {
   const found = await runRig(directorySyncSkipped, seed);
   t.ok(found.lost > 0, `lost in ${found.lost} of ${found.images} images`);
 });
 
-t.test('a file renamed before its sync is noticed', { skip }, async (t) => {
+void t.test('a file renamed before its sync is noticed', { skip }, async (t) => {
   const found = await runRig(renamedBeforeSync, seed);
   const noticed = found.lost + found.broken;
   t.ok(noticed > 0, `lost in ${found.lost}, broken in ${found.broken} of ${found.images} images`);

@@ -81,22 +81,22 @@ class InterceptedFile implements OpenFile {
   write(parts: readonly Uint8Array[], position: number): void {
     const bytes = parts.reduce((sum, part) => sum + part.length, 0);
     const call: FileCall = { kind: 'write', path: this.path, position, bytes, parts };
-    this.#shown<void>(call, () => this.#file.write(parts, position), undefined);
+    this.#shown(call, () => this.#file.write(parts, position), undefined);
   }
 
   sync(syncCall: SyncCall): void {
     const call: FileCall = { kind: 'sync', path: this.path };
-    this.#shown<void>(call, () => this.#file.sync(syncCall), undefined);
+    this.#shown(call, () => this.#file.sync(syncCall), undefined);
   }
 
   truncate(bytes: number): void {
     const call: FileCall = { kind: 'truncate', path: this.path, bytes };
-    this.#shown<void>(call, () => this.#file.truncate(bytes), undefined);
+    this.#shown(call, () => this.#file.truncate(bytes), undefined);
   }
 
   close(): void {
     const call: FileCall = { kind: 'close', path: this.path };
-    this.#shown<void>(call, () => this.#file.close(), undefined);
+    this.#shown(call, () => this.#file.close(), undefined);
   }
 }
 
@@ -120,10 +120,10 @@ export function interceptFiles(files: Files, interceptor: Interceptor): Files {
     makeDirectory: (path) =>
       shown({ kind: 'makeDirectory', path }, () => files.makeDirectory(path), false),
     rename: (path, to) =>
-      shown<void>({ kind: 'rename', path, to }, () => files.rename(path, to), undefined),
-    unlink: (path) => shown<void>({ kind: 'unlink', path }, () => files.unlink(path), undefined),
+      shown({ kind: 'rename', path, to }, () => files.rename(path, to), undefined),
+    unlink: (path) => shown({ kind: 'unlink', path }, () => files.unlink(path), undefined),
     syncDirectory: (path) =>
-      shown<void>({ kind: 'syncDirectory', path }, () => files.syncDirectory(path), undefined),
+      shown({ kind: 'syncDirectory', path }, () => files.syncDirectory(path), undefined),
     freeBytes: (path) => files.freeBytes(path),
   };
 }

@@ -34,7 +34,7 @@ export class BlockLog {
     this.entries = entries;
   }
 
-  /** Reads all entry headers; contents are read when asked for. Entries at `markPosition` are marks. */
+  /** Reads all headers; contents are read when asked for. Entries at `markPosition` are marks. */
   static open(path: string, markPosition: number): BlockLog {
     const descriptor = openSync(path, 'r');
     const head = Buffer.alloc(512);

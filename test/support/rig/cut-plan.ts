@@ -14,7 +14,7 @@ export interface Cut {
   readonly fate: TailFate;
 }
 
-/** Entry indexes per phase at which a cut is meaningful. An entry may stand under several phases. */
+/** Entry indexes per phase at which a cut means something; one may stand under several phases. */
 export function cutsByPhase(entries: readonly LogEntry[]): ReadonlyMap<string, readonly number[]> {
   const result = new Map<string, number[]>();
   const active = new Map<string, number>();
