@@ -33,9 +33,15 @@ export class Replay {
     return { records: this.#records, rows: this.#rows };
   }
 
-  /** Takes the next records of the log, in LSN order. */
-  async take(records: readonly ReplayedRecord[]): Promise<void> {
-    await this.#deps.room();
+  /**
+   * Takes the next records of the log, in LSN order.
+   * @param syncedTo LSN up to which the log is on the device. Rows above it cannot be filed before
+   * recovery has ended, so waiting for room would never end; they are few, at most what was queued
+   * for the log when it stopped.
+   */
+  async take(records: readonly ReplayedRecord[], syncedTo: number): Promise<void> {
+    const last = records.at(-1);
+    if (last !== undefined && last.lsn + last.count - 1 <= syncedTo) await this.#deps.room();
     for (const { lsn, count, payload } of records) {
       enter(this.#deps.buffers, this.#deps.adopt(this.#deps.decode(payload)), lsn);
       this.#records++;

@@ -83,6 +83,11 @@ export interface LogReplay {
    * snapshot on (journal).
    */
   onRecord(record: LogRecord): void;
+  /**
+   * Before the records that it speaks of are given: every one up to `number` is on the device.
+   * What comes above it may be in the page cache only, until the fresh segment stands.
+   */
+  onSynced?(number: number): void;
   /** After each segment was read: bytes so far and in all. */
   onProgress?(bytes: number, bytesTotal: number): void;
 }

@@ -124,7 +124,7 @@ export class Log implements AppendLog {
       throw this.#refuse(error);
     }
     if (this.#unsyncedBytes > (this.#options.unsyncedBytesMax ?? unsyncedBytesMaxDefault)) {
-      this.sync();
+      this.#syncCarrying();
     }
     return records.map(({ number }) => number);
   }
@@ -138,6 +138,15 @@ export class Log implements AppendLog {
       throw this.#refuse(error);
     }
     this.#settleSynced();
+  }
+
+  /** A failure gives up nothing that was appended: it is carried, now or by `retryFresh`. */
+  #syncCarrying(): void {
+    try {
+      this.sync();
+    } catch (error) {
+      if (asGatewayError(error).kind === 'bug') throw error;
+    }
   }
 
   rotate(first?: RecordInput): number | undefined {

@@ -47,6 +47,7 @@ export interface Replayed {
 export interface ReplayTargets {
   readonly lowWater: number;
   onRecord(record: LogRecord): void;
+  onSynced?(number: number): void;
   onProgress?(bytes: number, bytesTotal: number): void;
 }
 
@@ -105,6 +106,7 @@ export class Replay {
     const latest = [...(newest === undefined ? [] : [newest]), ...unlisted].map(({ name }) => name);
     const files = [...older.map(({ name }) => name), ...latest];
     this.#bytesTotal = files.reduce((sum, name) => sum + this.#sizeOf(name), 0);
+    if (newest !== undefined) this.#targets.onSynced?.(markOfHeader(newest.header));
     for (const segment of older) this.#replayOlder(segment);
     this.#replayLatest();
     const carried = this.#rules.carry(this.#tail);
@@ -188,6 +190,7 @@ export class Replay {
     }
     this.#mark = Math.max(this.#mark, marks[0] ?? 0);
     this.#highest = Math.max(this.#highest, floor);
+    this.#targets.onSynced?.(this.#mark);
     let index = 0;
     for (const { segment, found } of loaded) {
       this.#takeLatest(segment, found, marks.slice(index, index + found.length));

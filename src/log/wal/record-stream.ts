@@ -27,6 +27,7 @@ export class RecordStream {
   #batches = 0;
   #bytes = 0;
   #bytesTotal = 0;
+  #syncedTo = 0;
 
   constructor(post: (message: FromWal) => void, memory: ReplayMemory) {
     this.#post = post;
@@ -56,6 +57,11 @@ export class RecordStream {
     this.#bytesTotal = bytesTotal;
   }
 
+  /** Records up to `lsn`, of those that are added from now on, are on the device. */
+  synced(lsn: number): void {
+    this.#syncedTo = lsn;
+  }
+
   finish(): void {
     if (this.#count > 0) this.#send();
   }
@@ -69,6 +75,7 @@ export class RecordStream {
       places: this.#places.slice(0, this.#count * placeNumbers),
       bytes: this.#bytes,
       bytesTotal: Math.max(this.#bytes, this.#bytesTotal),
+      syncedTo: this.#syncedTo,
     });
     this.#slot = undefined;
     this.#used = 0;

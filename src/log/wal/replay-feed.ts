@@ -17,6 +17,11 @@ export interface ReplayedRecord {
 export interface ReplayProgress {
   readonly bytes: number;
   readonly bytesTotal: number;
+  /**
+   * LSN up to which records are on the device. What comes above it may be in the page cache only
+   * until recovery has ended: it must not be committed before (P4).
+   */
+  readonly syncedTo: number;
 }
 
 export type ReplaySink = (
@@ -55,10 +60,10 @@ export class ReplayFeed {
 
   async #feed(batch: Extract<FromWal, { kind: 'records' }>): Promise<void> {
     if (this.#failure !== undefined) return;
-    const { bytes, bytesTotal } = batch;
+    const { bytes, bytesTotal, syncedTo } = batch;
     const { gate } = this.memory;
     try {
-      await this.#sink(recordsOf(batch), { bytes, bytesTotal });
+      await this.#sink(recordsOf(batch), { bytes, bytesTotal, syncedTo });
     } catch (error) {
       this.#failure = { error };
       Atomics.store(gate, gatePlaces.givenUp, 1);

@@ -85,6 +85,8 @@ export type FromWal =
       readonly places: Float64Array;
       readonly bytes: number;
       readonly bytesTotal: number;
+      /** LSN up to which records are known to be on the device. */
+      readonly syncedTo: number;
     }
   | { readonly kind: 'opened'; readonly recovery: WalRecovery; readonly position: WalPosition }
   | { readonly kind: 'refused'; readonly error: WireError }

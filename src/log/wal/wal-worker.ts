@@ -93,6 +93,9 @@ function openWal(
         onRecord: (record) => {
           stream.add(record);
         },
+        onSynced: (lsn) => {
+          stream.synced(lsn);
+        },
         onProgress: (bytes, bytesTotal) => {
           stream.progress(bytes, bytesTotal);
         },

@@ -1,0 +1,301 @@
+/**
+ * The main thread's view of the commit journal (commit-protocol P10-P14). The committer itself
+ * lives on a thread of its own (commit-worker.ts).
+ *
+ * I1. Every commit is shown to all listeners in order and in one tick, in which `visibleCommit`
+ *     rises; the promise of `commit` resolves after that.
+ * I2. A pin is told to the committer before a later commit is shown (commit-messages.ts).
+ * I3. File ids come from blocks that a commit has reserved, each id once (P9).
+ * I4. A thread that ends without being told to is final: all that wait are rejected.
+ */
+import { Worker } from 'node:worker_threads';
+import { fromWire, GatewayError } from '../../base/errors/gateway-error.ts';
+import { present } from '../../base/lib/assert.ts';
+import type {
+  CatalogState,
+  CommitEvent,
+  CommitProposal,
+  FileStatistics,
+} from '../../base/model/commit.ts';
+import type {
+  CommitFigures,
+  CommitSettings,
+  FromCommit,
+  JournalAlarm,
+  JournalState,
+  ToCommit,
+} from './commit-messages.ts';
+import { threadLost } from './commit-worker.ts';
+import { Pins } from './pins.ts';
+
+export interface CommitClientOptions extends CommitSettings {
+  /** Entry of the commit thread. */
+  readonly thread: URL;
+}
+
+/** Ids reserved by one commit: at one file a second, an hour's worth. */
+const fileIdBlock = 4096;
+
+/** The box's epoch stands in the high bits of a file id; a restore raises it. */
+const fileIdEpoch = 2 ** 40;
+
+type Opened = Extract<FromCommit, { kind: 'opened' }>;
+
+export class CommitClient {
+  /** The catalog as the journal gave it at the start. */
+  readonly seed: CatalogState;
+  readonly seedStatistics: readonly FileStatistics[];
+  readonly #worker: Worker;
+  readonly #pins: Pins;
+  readonly #listeners: ((event: CommitEvent) => void)[] = [];
+  readonly #safeListeners: ((commit: number) => void)[] = [];
+  readonly #alarmListeners: ((alarm: JournalAlarm) => void)[] = [];
+  readonly #stateListeners: ((state: JournalState) => void)[] = [];
+  readonly #exitListeners: ((error: GatewayError) => void)[] = [];
+  readonly #waiting = new Map<number, PromiseWithResolvers<number>>();
+  readonly #states: PromiseWithResolvers<CatalogState>[] = [];
+  /** Bytes of live files by id. */
+  readonly #files = new Map<number, number>();
+  /** Alarms of recovery, for the first listener. */
+  #alarms: JournalAlarm[];
+  #fileBytes = 0;
+  #figures: CommitFigures;
+  #visible: number;
+  #safe: number;
+  #nextProposal = 1;
+  #nextFileId: number;
+  #fileIdsTo: number;
+  #reserving: Promise<void> | undefined;
+  #closing: PromiseWithResolvers<void> | undefined;
+  #lost: GatewayError | undefined;
+
+  private constructor(worker: Worker, opened: Opened, alarms: JournalAlarm[]) {
+    this.#worker = worker;
+    this.seed = opened.seed;
+    this.seedStatistics = opened.statistics;
+    this.#figures = opened.figures;
+    this.#safe = opened.figures.safeCommit;
+    this.#visible = opened.seed.commit;
+    this.#alarms = alarms;
+    for (const { id, bytes } of opened.seed.files) this.#addFile(id, bytes);
+    const highest = Math.max(opened.highestId, opened.seed.fileIdsTo, fileIdEpoch);
+    this.#fileIdsTo = highest;
+    this.#nextFileId = highest + 1;
+    this.#pins = new Pins((commit) => {
+      this.#post({ kind: 'pinned', commit });
+    });
+    this.#post({ kind: 'visible', commit: this.#visible });
+  }
+
+  /** Recovers the journal. @throws HF_FORMAT_NEWER, HF_JOURNAL_RECORD_BAD, HF_IO */
+  static async open(options: CommitClientOptions): Promise<CommitClient> {
+    const { thread, ...settings } = options;
+    const worker = new Worker(thread, { name: 'commit' });
+    const opening = Promise.withResolvers<CommitClient>();
+    const alarms: JournalAlarm[] = [];
+    let client: CommitClient | undefined;
+    const end = (cause: unknown) => {
+      const error = threadLost(cause);
+      opening.reject(error);
+      if (client !== undefined) client.#end(error);
+    };
+    worker.on('message', (message: FromCommit) => {
+      if (client !== undefined) client.#take(message);
+      else if (message.kind === 'refused') opening.reject(fromWire(message.error));
+      else if (message.kind === 'alarm') alarms.push(message.alarm);
+      else if (message.kind === 'opened') {
+        client = new CommitClient(worker, message, alarms);
+        opening.resolve(client);
+      }
+    });
+    worker.on('error', end);
+    worker.on('exit', () => {
+      end(undefined);
+    });
+    const open: ToCommit = { kind: 'open', settings };
+    worker.postMessage(open);
+    try {
+      return await opening.promise;
+    } catch (error) {
+      await worker.terminate();
+      throw error;
+    }
+  }
+
+  /** Number of the last commit that was shown. */
+  get visibleCommit(): number {
+    return this.#visible;
+  }
+
+  /** D of P14: commits at or below it are confirmed by a later record. */
+  get safeCommit(): number {
+    return this.#safe;
+  }
+
+  get figures(): CommitFigures & { readonly fileBytes: number } {
+    return { ...this.#figures, files: this.#files.size, fileBytes: this.#fileBytes };
+  }
+
+  /**
+   * Resolves with the commit's number once it is durable and was shown.
+   * @throws HF_COMMIT_CONFLICT, HF_COMMIT_REFUSED (may be proposed again), HF_COMMIT_THREAD_LOST
+   */
+  commit(proposal: CommitProposal, statistics: readonly FileStatistics[]): Promise<number> {
+    if (this.#lost !== undefined) return Promise.reject(this.#lost);
+    const id = this.#nextProposal++;
+    const waiting = Promise.withResolvers<number>();
+    this.#waiting.set(id, waiting);
+    this.#post({ kind: 'propose', id, proposal, statistics });
+    return waiting.promise;
+  }
+
+  /** Calls back for every commit from now on, in the tick in which it becomes visible. */
+  onEvent(listener: (event: CommitEvent) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  onSafe(listener: (commit: number) => void): void {
+    this.#safeListeners.push(listener);
+  }
+
+  /** Calls back for alarms, those of recovery included. */
+  onAlarm(listener: (alarm: JournalAlarm) => void): void {
+    this.#alarmListeners.push(listener);
+    for (const alarm of this.#alarms.splice(0)) listener(alarm);
+  }
+
+  onState(listener: (state: JournalState) => void): void {
+    this.#stateListeners.push(listener);
+  }
+
+  /** Called once if the thread ends by itself. */
+  onExit(listener: (error: GatewayError) => void): void {
+    this.#exitListeners.push(listener);
+  }
+
+  /** A file id of the reserved block, or undefined if it is used up. */
+  takeFileId(): number | undefined {
+    return this.#nextFileId <= this.#fileIdsTo ? this.#nextFileId++ : undefined;
+  }
+
+  /** Resolves when the next block is reserved, durably. @throws as `commit` */
+  reserveFileIds(): Promise<void> {
+    this.#reserving ??= this.#reserve().finally(() => {
+      this.#reserving = undefined;
+    });
+    return this.#reserving;
+  }
+
+  /** No file that is live at `commit` is unlinked until the returned call. */
+  pin(commit: number): () => void {
+    return this.#pins.pin(commit);
+  }
+
+  /** The write-ahead log is on the device up to `lsn` (P4). */
+  walSynced(lsn: number): void {
+    this.#post({ kind: 'walSynced', lsn });
+  }
+
+  /** The write-ahead log gave all records of these LSNs to replay (section 9). */
+  walReplayed(firstLsn: number, lastLsn: number): void {
+    this.#post({ kind: 'walReplayed', firstLsn, lastLsn });
+  }
+
+  /** The catalog at some commit at or after the last one shown. */
+  state(): Promise<CatalogState> {
+    if (this.#lost !== undefined) return Promise.reject(this.#lost);
+    const state = Promise.withResolvers<CatalogState>();
+    this.#states.push(state);
+    this.#post({ kind: 'state' });
+    return state.promise;
+  }
+
+  async close(): Promise<void> {
+    if (this.#lost !== undefined) return;
+    if (this.#closing === undefined) {
+      this.#closing = Promise.withResolvers<void>();
+      this.#post({ kind: 'close' });
+    }
+    return this.#closing.promise;
+  }
+
+  async #reserve(): Promise<void> {
+    const to = this.#fileIdsTo + fileIdBlock;
+    await this.commit({ kind: 'ids', fileIdsTo: to }, []);
+    this.#fileIdsTo = to;
+  }
+
+  #post(message: ToCommit): void {
+    this.#worker.postMessage(message);
+  }
+
+  #take(message: FromCommit): void {
+    switch (message.kind) {
+      case 'event':
+        this.#show(message.event);
+        return;
+      case 'answered':
+        this.#answered(message);
+        return;
+      case 'safe':
+        this.#safe = message.commit;
+        for (const listener of this.#safeListeners) listener(message.commit);
+        return;
+      case 'journal':
+        this.#figures = message.figures;
+        for (const listener of this.#stateListeners) listener(message.state);
+        return;
+      case 'figures':
+        this.#figures = message.figures;
+        return;
+      case 'alarm':
+        if (this.#alarmListeners.length === 0) this.#alarms.push(message.alarm);
+        for (const listener of this.#alarmListeners) listener(message.alarm);
+        return;
+      case 'state':
+        this.#states.shift()?.resolve(message.state);
+        return;
+      case 'opened':
+      case 'refused':
+      case 'closed':
+        return;
+    }
+  }
+
+  #show(event: CommitEvent): void {
+    const { commit } = event;
+    this.#visible = commit.number;
+    for (const { id } of commit.removes ?? []) this.#removeFile(id);
+    for (const { id, bytes } of commit.adds ?? []) this.#addFile(id, bytes);
+    for (const listener of this.#listeners) listener(event);
+    this.#post({ kind: 'visible', commit: commit.number });
+  }
+
+  #answered({ id, commit, error, figures }: Extract<FromCommit, { kind: 'answered' }>): void {
+    this.#figures = figures;
+    const waiting = present(this.#waiting.get(id), 'proposal that was answered');
+    this.#waiting.delete(id);
+    if (error === undefined) waiting.resolve(commit);
+    else waiting.reject(fromWire(error));
+  }
+
+  #addFile(id: number, bytes: number): void {
+    this.#files.set(id, bytes);
+    this.#fileBytes += bytes;
+  }
+
+  #removeFile(id: number): void {
+    this.#fileBytes -= this.#files.get(id) ?? 0;
+    this.#files.delete(id);
+  }
+
+  #end(error: GatewayError): void {
+    if (this.#lost !== undefined) return;
+    this.#lost = error;
+    for (const waiting of this.#waiting.values()) waiting.reject(error);
+    this.#waiting.clear();
+    for (const state of this.#states.splice(0)) state.reject(error);
+    if (this.#closing === undefined) for (const listener of this.#exitListeners) listener(error);
+    this.#closing?.resolve();
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * The commit thread's loop: messages of the main thread to the committer, and its events back.
+ * The index and the judgement of unlisted files belong to another wing and are handed in.
+ *
+ * I1. Events leave in commit order, each before the answer of its proposal (commit-messages.ts).
+ * I2. The index gets a commit after the stream has it; an index that fails costs no commit.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import { asGatewayError, GatewayError, toWire } from '../../base/errors/gateway-error.ts';
+import type { CatalogState, CommitEvent, FileStatistics } from '../../base/model/commit.ts';
+import type {
+  CommitSettings,
+  CommitSink,
+  FromCommit,
+  JournalAlarm,
+  ToCommit,
+} from './commit-messages.ts';
+import { Committer } from './committer.ts';
+import { highestFileId, type LiveState } from './live-state.ts';
+import { openJournal, type JournalDeps, type OpenedJournal } from './open-journal.ts';
+import { snapshotLimits, type SnapshotLimits } from './snapshot-rule.ts';
+
+/** A derived store that follows the commits (SQLite index). None of its calls throws. */
+export interface CommitIndex {
+  /** Statistics of live files that the store has; called once, before the first commit. */
+  statistics(): readonly FileStatistics[];
+  committed(event: CommitEvent, state: LiveState): void;
+  unlinked(ids: readonly number[]): void;
+  close(): void;
+}
+
+/** Data files that no commit names, found at the start. */
+export interface UnlistedFiles {
+  /** Highest file id in any name, listed or not. */
+  readonly highestId: number;
+  /** Judges the files that may still be in the log, now that its replayed range is known. */
+  replayed(firstLsn: number, lastLsn: number): void;
+}
+
+export interface CommitWorkerDeps extends JournalDeps {
+  readonly limits?: Partial<SnapshotLimits>;
+  openIndex(settings: CommitSettings, state: LiveState, alarm: AlarmSink): CommitIndex;
+  /** @param damaged true if the journal lost records: then nothing is deleted (section 9) */
+  findUnlisted(
+    settings: CommitSettings,
+    state: LiveState,
+    damaged: boolean,
+    alarm: AlarmSink,
+  ): UnlistedFiles;
+}
+
+export type AlarmSink = (alarm: JournalAlarm) => void;
+
+const markIdleMs = 1000;
+const retryMs = 1000;
+const unlinksPerTick = 64;
+
+/** Serves `port` until it is told to close. */
+export function runCommitter(port: MessagePort, deps: CommitWorkerDeps): void {
+  let worker: CommitWorker | undefined;
+  port.on('message', (message: ToCommit) => {
+    if (message.kind !== 'open') {
+      worker?.take(message);
+      return;
+    }
+    try {
+      worker = new CommitWorker(port, deps, message.settings);
+    } catch (error) {
+      post(port, { kind: 'refused', error: toWire(asGatewayError(error)) });
+      port.close();
+    }
+  });
+}
+
+function post(port: MessagePort, message: FromCommit): void {
+  port.postMessage(message);
+}
+
+class CommitWorker {
+  readonly #port: MessagePort;
+  readonly #deps: CommitWorkerDeps;
+  readonly #journal: OpenedJournal;
+  readonly #index: CommitIndex;
+  readonly #unlisted: UnlistedFiles;
+  readonly #committer: Committer;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(port: MessagePort, deps: CommitWorkerDeps, settings: CommitSettings) {
+    this.#port = port;
+    this.#deps = deps;
+    const alarm: AlarmSink = (raised) => {
+      post(port, { kind: 'alarm', alarm: raised });
+    };
+    this.#journal = openJournal(deps, settings);
+    const { log, state, extent, report } = this.#journal;
+    for (const { message, segment } of report.alarms) {
+      alarm({ kind: 'journal-damaged', message, details: { segment } });
+    }
+    const damaged = report.rot.length > 0;
+    this.#unlisted = deps.findUnlisted(settings, state, damaged, alarm);
+    this.#index = deps.openIndex(settings, state, alarm);
+    const { files, clock } = deps;
+    this.#committer = new Committer({ log, state, files, clock, sink: this.#sink(alarm) }, extent, {
+      ...snapshotLimits,
+      ...deps.limits,
+      dataDirectory: settings.dataDirectory,
+      markIdleMs,
+      retryMs,
+      unlinksPerTick,
+    });
+    this.#opened(state.toState());
+  }
+
+  take(message: Exclude<ToCommit, { kind: 'open' }>): void {
+    switch (message.kind) {
+      case 'propose':
+        this.#propose(message);
+        break;
+      case 'walSynced':
+        this.#committer.walSynced(message.lsn);
+        break;
+      case 'walReplayed':
+        this.#unlisted.replayed(message.firstLsn, message.lastLsn);
+        break;
+      case 'visible':
+        this.#committer.visible(message.commit);
+        break;
+      case 'pinned':
+        this.#committer.pinned(message.commit);
+        break;
+      case 'state':
+        post(this.#port, { kind: 'state', state: this.#journal.state.toState() });
+        break;
+      case 'close':
+        this.#close();
+        return;
+    }
+    this.#schedule();
+  }
+
+  #opened(seed: CatalogState): void {
+    const highestId = Math.max(highestFileId(seed), this.#unlisted.highestId);
+    const statistics = this.#index.statistics();
+    const figures = this.#committer.figures();
+    post(this.#port, { kind: 'opened', seed, statistics, highestId, figures });
+    this.#schedule();
+  }
+
+  #sink(alarm: AlarmSink): CommitSink {
+    const figures = () => this.#committer.figures();
+    return {
+      committed: (event) => {
+        post(this.#port, { kind: 'event', event });
+        this.#index.committed(event, this.#journal.state);
+      },
+      unlinked: (ids) => {
+        this.#index.unlinked(ids);
+      },
+      safe: (commit) => {
+        post(this.#port, { kind: 'safe', commit });
+      },
+      stateChanged: (state) => {
+        post(this.#port, { kind: 'journal', state, figures: figures() });
+      },
+      snapshotTaken: () => {
+        post(this.#port, { kind: 'figures', figures: figures() });
+      },
+      alarm,
+    };
+  }
+
+  #propose({ id, proposal, statistics }: Extract<ToCommit, { kind: 'propose' }>): void {
+    this.#committer.propose(proposal, statistics, (error, commit) => {
+      const wire = error === undefined ? undefined : toWire(error);
+      const figures = this.#committer.figures();
+      post(this.#port, { kind: 'answered', id, commit, error: wire, figures });
+    });
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const dueMs = this.#committer.dueMs();
+    if (dueMs === undefined) return;
+    const waitMs = Math.max(0, dueMs - this.#deps.clock.monotonicMs());
+    this.#timer = setTimeout(() => {
+      this.#committer.tick();
+      this.#schedule();
+    }, waitMs);
+  }
+
+  #close(): void {
+    clearTimeout(this.#timer);
+    this.#committer.close();
+    this.#index.close();
+    post(this.#port, { kind: 'closed' });
+    this.#port.close();
+  }
+}
+
+/** The error of a client whose thread has ended. */
+export function threadLost(cause: unknown): GatewayError {
+  return new GatewayError('HF_COMMIT_THREAD_LOST', 'the thread of the commit journal ended', {
+    cause,
+  });
+}

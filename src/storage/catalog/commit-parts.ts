@@ -1,0 +1,37 @@
+/**
+ * What the commit thread is made of besides the committer: the SQLite index and the judgement of
+ * unlisted files. Composed here so that the product's thread entry and those of tests, which bring
+ * another file layer, share it.
+ */
+import type { CommitSettings } from '../../log/journal/commit-messages.ts';
+import type { AlarmSink, CommitWorkerDeps } from '../../log/journal/commit-worker.ts';
+import type { JournalDeps } from '../../log/journal/open-journal.ts';
+import type { LiveState } from '../../log/journal/live-state.ts';
+import { readFooterFacts } from '../parquet/footer.ts';
+import { FileIndex } from './file-index.ts';
+import { findUnlisted } from './unlisted-files.ts';
+
+/** The dependencies of `runCommitter` over those of its journal. */
+export function commitParts(deps: JournalDeps): CommitWorkerDeps {
+  const { files } = deps;
+  return {
+    ...deps,
+    openIndex: ({ root }: CommitSettings, state: LiveState, alarm: AlarmSink) =>
+      new FileIndex({ files, path: `${root}/index.db`, alarm }, state),
+    findUnlisted: ({ dataDirectory, orphans }, state, damaged, alarm) => {
+      const listed = new Set<string>();
+      for (const { path } of state.files()) listed.add(path);
+      for (const { path } of state.removedFiles()) listed.add(path);
+      return findUnlisted({
+        files,
+        dataDirectory,
+        orphans,
+        footerOf: (path) => readFooterFacts(files, path),
+        isListed: (path) => listed.has(path),
+        position: (measurementId) => state.position(measurementId),
+        damaged,
+        alarm,
+      });
+    },
+  };
+}
