@@ -8,7 +8,19 @@ import type { ColumnRef } from '../../base/model/schema.ts';
 import { present } from '../../base/lib/assert.ts';
 import { ColumnBuilder } from './column-builder.ts';
 import { DictionaryBuilder } from './dictionary-builder.ts';
-import { tagStride, type Series } from './series-cache.ts';
+import type { ByteSpace } from './bytes.ts';
+
+/** Numbers in `TagSet.tags` per tag. */
+export const tagStride = 3;
+
+/** The tags of a series. */
+export interface TagSet {
+  /** The registry has given a column to each. */
+  readonly tagSlots: readonly { readonly ref: ColumnRef | undefined }[];
+  /** Per tag: offset and length of its value in `values`, and its hash. */
+  readonly tags: Int32Array;
+  readonly values: ByteSpace;
+}
 
 /** A tag column: code + 1 by number of the series in this request, 0 where it lacks the tag. */
 class TagColumn {
@@ -101,7 +113,7 @@ export class BatchBuilder {
   }
 
   /** Number of a series in this request; its tags have their columns by now. */
-  enterSeries(series: Series): number {
+  enterSeries(series: TagSet): number {
     const local = this.#seriesCount;
     this.#seriesCount += 1;
     const { tags, tagSlots, values } = series;

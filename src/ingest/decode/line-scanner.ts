@@ -56,7 +56,7 @@ export class LineScanner {
   innerLines = 0;
 
   /** Position of a newline that the line's end, or one of its strings, cannot lie before. */
-  guard = 0;
+  guard = -1;
 
   fault: Fault = parseFault('');
   faultAt = 0;

@@ -7,9 +7,6 @@
 import { ByteArena, hashBytes, sameBytes, type ByteSpace } from './bytes.ts';
 import { MeasurementLayout, type TagSlot } from './layout.ts';
 
-/** Numbers in `Series.tags` per tag. */
-export const tagStride = 3;
-
 export class Series {
   readonly layout: MeasurementLayout;
   readonly hash: number;
@@ -17,8 +14,8 @@ export class Series {
   readonly space: ByteSpace;
   readonly offset: number;
   readonly length: number;
+  /** The tags as `TagSet` of the batch builder has them. */
   readonly tagSlots: readonly TagSlot[];
-  /** Per tag: offset and length of the unescaped value in `values`, and its hash. */
   readonly tags: Int32Array;
   readonly values: ByteSpace;
   /** The series of the line that followed last time. */

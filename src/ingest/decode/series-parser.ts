@@ -5,7 +5,8 @@
  */
 import { byteSpace, type ByteSpace } from './bytes.ts';
 import type { TagSlot } from './layout.ts';
-import { Series, tagStride, type SeriesCache } from './series-cache.ts';
+import { tagStride } from './batch-builder.ts';
+import { Series, type SeriesCache } from './series-cache.ts';
 import type { RejectionKind } from './types.ts';
 
 export const backslash = 92;
