@@ -50,24 +50,31 @@ export class Admission {
     this.#stopping = true;
   }
 
-  /** @throws the reason why no write may come in now */
-  check(): void {
+  /** Why no write may come in now; undefined if one may. */
+  refusal(): GatewayError | undefined {
     if (this.#stopping) {
-      throw new GatewayError('HF_SHUTTING_DOWN', 'the gateway is stopping');
+      return new GatewayError('HF_SHUTTING_DOWN', 'the gateway is stopping');
     }
     if (!this.#sources.recovered()) {
-      throw new GatewayError('HF_RECOVERING', 'the write-ahead log is being read');
+      return new GatewayError('HF_RECOVERING', 'the write-ahead log is being read');
     }
     if (this.#sources.walFailed()) {
-      throw new GatewayError('HF_WAL_FAILED', 'the write-ahead log cannot be written');
+      return new GatewayError('HF_WAL_FAILED', 'the write-ahead log cannot be written');
     }
     if (this.#sources.diskFull()) {
-      throw new GatewayError('HF_DISK_FULL', 'free space is below the hard watermark');
+      return new GatewayError('HF_DISK_FULL', 'free space is below the hard watermark');
     }
     const waitedMs = this.#sources.walOldestUnsyncedMs();
     if (waitedMs > this.#limits.unsyncedMsMax) {
-      throw new GatewayError('HF_WAL_STALLED', `a sync takes ${Math.round(waitedMs)} ms so far`);
+      return new GatewayError('HF_WAL_STALLED', `a sync takes ${Math.round(waitedMs)} ms so far`);
     }
+    return undefined;
+  }
+
+  /** @throws the reason why no write may come in now */
+  check(): void {
+    const refusal = this.refusal();
+    if (refusal !== undefined) throw refusal;
   }
 
   /**

@@ -37,7 +37,7 @@ export function sameBytes(
   return view.getInt32(a + last, true) === otherView.getInt32(b + last, true);
 }
 
-/** A 32 bit hash of `length` bytes at `start`, which are in bounds. Seeded against crafted input. */
+/** A hash of `length` bytes at `start`, which are in bounds; seeded against crafted input. */
 export function hashBytes(space: ByteSpace, start: number, length: number, seed: number): number {
   const { bytes, view } = space;
   let hash = seed ^ length;

@@ -1,7 +1,7 @@
 /**
- * Numbers and booleans as text, exactly. Floats of up to 19 digits are rounded here with a proof that
- * the rounding is the right one; what cannot be proven, and all other floats, go to the engine's
- * own conversion. Integers are exact over all of int64 and uint64.
+ * Numbers and booleans as text, exactly. Floats of up to 19 digits are rounded here with a proof
+ * that the rounding is the right one; what cannot be proven, and all other floats, go to the
+ * engine's own conversion. Integers are exact over all of int64 and uint64.
  */
 import { hugeExactForm, hugeForm, integerExactForm, integerForm } from './value-forms.ts';
 

@@ -1,0 +1,82 @@
+/**
+ * What lies where in the data directory (docs/ARCHITECTURE.md, Files), and making it. Called once at
+ * the start of `serve`, by whoever holds the directory's lock.
+ */
+import { randomUUID } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import type { Files } from './files.ts';
+
+/** Absolute paths. */
+export interface DataDirectories {
+  readonly root: string;
+  readonly wal: string;
+  readonly journal: string;
+  /** Parquet files; what is below it is made by the encoders. */
+  readonly data: string;
+  readonly quarantine: string;
+  readonly orphans: string;
+  readonly cache: string;
+  /** Hot chunks, spilled queries and sockets: nothing in them outlives the process. */
+  readonly hot: string;
+  readonly spill: string;
+  readonly run: string;
+}
+
+/** Makes one level and its parents, each durable by a sync of the directory that names it. */
+function makeDurable(files: Files, path: string): void {
+  if (files.size(path) !== undefined) return;
+  makeDurable(files, dirname(path));
+  if (files.makeDirectory(path)) files.syncDirectory(dirname(path));
+}
+
+/**
+ * Returns the directories below `root` after each of them is durable.
+ * @param wal directory of the write-ahead log, which may lie elsewhere
+ * @throws HF_IO if one cannot be made
+ */
+export function makeDataDirectories(files: Files, root: string, wal: string): DataDirectories {
+  const below = (name: string) => join(root, name);
+  const directories = {
+    root,
+    wal,
+    journal: below('journal'),
+    data: below('data'),
+    quarantine: below('quarantine'),
+    orphans: below('orphans'),
+    cache: below('cache'),
+    hot: below('hot'),
+    spill: below('spill'),
+    run: below('run'),
+  };
+  for (const path of Object.values(directories)) makeDurable(files, path);
+  return directories;
+}
+
+const idName = 'gateway-id';
+
+/** The id of this data directory, made at its first start; part of its names at targets. */
+export function gatewayIdOf(files: Files, root: string): string {
+  const path = join(root, idName);
+  const known = readText(files, path);
+  if (known !== undefined) return known;
+  const id = randomUUID();
+  const staged = join(root, `.tmp-${idName}`);
+  files.unlink(staged);
+  const file = files.open(staged, 'create');
+  file.write([Buffer.from(`${id}\n`)], 0);
+  file.sync('fdatasync');
+  file.close();
+  files.rename(staged, path);
+  files.syncDirectory(root);
+  return id;
+}
+
+function readText(files: Files, path: string): string | undefined {
+  const size = files.size(path);
+  if (size === undefined) return undefined;
+  const file = files.open(path, 'read');
+  const bytes = Buffer.alloc(size);
+  file.read(bytes, 0);
+  file.close();
+  return bytes.toString('utf8').trim();
+}

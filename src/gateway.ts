@@ -1,0 +1,602 @@
+/**
+ * The composition root: the only file that constructs the gateway's parts and wires them. Reading
+ * it top to bottom is reading the start; `close` is the same in reverse. Tests call `startGateway`
+ * with some parts replaced (another file layer in a thread, another order of commits): that is how
+ * faults are planted. There are no switches for it in the product.
+ *
+ * I1. Order of a start: lock, journal, schema, buffers, HTTP (writes 503), log replay, writes.
+ * I2. Every commit reaches buffers, registry, low-water mark and queries in one tick (P12).
+ * I3. A thread of a log that ends by itself stops the gateway: nothing can be made durable.
+ */
+import { randomInt } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Config } from './base/config/derive.ts';
+import {
+  gatewayIdOf,
+  makeDataDirectories,
+  type DataDirectories,
+} from './base/disk/data-directory.ts';
+import { diskBytes } from './base/disk/disk-size.ts';
+import { nodeFiles, type Files } from './base/disk/files.ts';
+import { asGatewayError, GatewayError } from './base/errors/gateway-error.ts';
+import { present } from './base/lib/assert.ts';
+import { systemClock, type Clock } from './base/lib/clock.ts';
+import { version } from './base/lib/version.ts';
+import type { CommitEvent, CommitProposal, FileStatistics } from './base/model/commit.ts';
+import { Alarms } from './base/telemetry/alarms.ts';
+import type { Logger } from './base/telemetry/log.ts';
+import { Metrics } from './base/telemetry/metrics.ts';
+import { HttpFront } from './fronts/http/server.ts';
+import {
+  StatusReport,
+  type GatewayPhase,
+  type StatusSources,
+  type WalFigures,
+} from './fronts/status.ts';
+import { Admission } from './ingest/admission.ts';
+import type { CommitOrder } from './ingest/buffer/flush-order.ts';
+import { Flusher } from './ingest/buffer/flusher.ts';
+import { HotChunks } from './ingest/buffer/hot-chunks.ts';
+import { MeasurementBuffers } from './ingest/buffer/measurement-buffers.ts';
+import { decompress } from './ingest/decode/decompress.ts';
+import { LineDecoder } from './ingest/decode/line-protocol.ts';
+import { rejectedBatch } from './ingest/decode/rejected-rows.ts';
+import { Door } from './ingest/door.ts';
+import { ingestCounters } from './ingest/ingest-counters.ts';
+import { Replay } from './ingest/replay.ts';
+import { CommitClient } from './log/journal/commit-client.ts';
+import { highestLsn } from './log/journal/live-state.ts';
+import { LowWater } from './log/wal/low-water.ts';
+import { decodeRequest, encodeRequest } from './log/wal/request-record.ts';
+import { WalClient, type AppendDone } from './log/wal/wal-client.ts';
+import { Queries } from './query/queries.ts';
+import type { QueryHost } from './query/query-host.ts';
+import { SchemaRegistry } from './storage/catalog/schema-registry.ts';
+import { EncoderPool } from './storage/parquet/encoder-pool.ts';
+import { refuseCaseInsensitive } from './system/file-system.ts';
+import { acquireDataLock, type DataLock } from './system/lock.ts';
+import { SpaceWatch } from './system/space.ts';
+
+/** Entries of threads and of the query process. */
+export interface GatewayThreads {
+  readonly wal: URL;
+  readonly spare: URL;
+  readonly commit: URL;
+  readonly encoder: URL;
+  readonly query: URL;
+}
+
+export const productThreads: GatewayThreads = {
+  wal: new URL('log/wal/wal-thread.ts', import.meta.url),
+  spare: new URL('log/spare-thread.ts', import.meta.url),
+  commit: new URL('storage/catalog/commit-thread.ts', import.meta.url),
+  encoder: new URL('storage/parquet/encoder-thread.ts', import.meta.url),
+  query: new URL('query/child/main.ts', import.meta.url),
+};
+
+/** What a composition may replace. */
+export interface GatewayParts {
+  readonly threads: GatewayThreads;
+  /** File layer of the main thread: directories, hot chunks, free space. */
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly commitOrder?: CommitOrder;
+}
+
+const productParts: GatewayParts = {
+  threads: productThreads,
+  files: nodeFiles,
+  clock: systemClock,
+};
+
+export interface Gateway {
+  readonly url: string;
+  /** Resolves when writes are accepted; rejects if the log cannot be recovered. */
+  readonly recovered: Promise<void>;
+  /** Resolves with the error that makes it pointless to go on (I3). */
+  readonly failed: Promise<GatewayError>;
+  /** Answers what is under way, files what is buffered, and stops, within the shutdown time-out. */
+  close(): Promise<void>;
+}
+
+/** Telegraf gives up after five seconds and sends the same rows again. */
+const unsyncedMsMax = 4000;
+
+/** Shares of `ingest.memory`: open buffers beyond the first are flushed, oldest first. */
+const openShareMax = 0.5;
+const bufferShareMax = 0.25;
+
+/** WebAssembly memory never shrinks: an encoder that grew beyond this is replaced. */
+const encoderWasmBytesMax = 192 * 1024 * 1024;
+
+const seriesCacheBytesMax = 32 * 1024 * 1024;
+
+const flushTimes = { tickMs: 250, retryMsMin: 500, retryMsMax: 30_000 } as const;
+
+/** How often alarms that are only seen by looking are looked at. */
+const watchMs = 1000;
+
+/** Everything that stands before the log is replayed; made by `openParts`, in that order. */
+interface Opened {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly parts: GatewayParts;
+  readonly lock: DataLock;
+  readonly directories: DataDirectories;
+  readonly gatewayId: string;
+  readonly alarms: Alarms;
+  readonly metrics: Metrics;
+  readonly space: SpaceWatch;
+  readonly commits: CommitClient;
+  readonly registry: SchemaRegistry;
+  readonly encoder: EncoderPool;
+  readonly buffers: MeasurementBuffers;
+  readonly hot: HotChunks;
+}
+
+/**
+ * Starts a gateway; resolves when it listens. Queries wait and writes get 503 until `recovered`.
+ * @throws HF_DATA_LOCKED, HF_FORMAT_NEWER, HF_LISTEN, HF_IO; what was opened is closed again
+ */
+export async function startGateway(
+  config: Config,
+  logger: Logger,
+  parts: GatewayParts = productParts,
+): Promise<Gateway> {
+  const lock = await acquireDataLock(config.storage.dataDirectory);
+  let commits: CommitClient | undefined;
+  try {
+    const { dataDirectory } = config.storage;
+    const directories = makeDataDirectories(parts.files, dataDirectory, config.wal.directory);
+    refuseCaseInsensitive(parts.files, directories.root);
+    commits = await CommitClient.open({
+      thread: parts.threads.commit,
+      root: directories.root,
+      directory: directories.journal,
+      dataDirectory: directories.data,
+      quarantine: directories.quarantine,
+      orphans: directories.orphans,
+      ...config.journal,
+    });
+    const opened = openParts(config, logger, parts, lock, directories, commits);
+    const gateway = new RunningGateway(opened);
+    await gateway.open();
+    return gateway;
+  } catch (error) {
+    await commits?.close();
+    await lock.release();
+    throw error;
+  }
+}
+
+function openParts(
+  config: Config,
+  logger: Logger,
+  parts: GatewayParts,
+  lock: DataLock,
+  directories: DataDirectories,
+  commits: CommitClient,
+): Opened {
+  const { files, clock, threads } = parts;
+  const { ingest, parquet } = config;
+  const alarms = new Alarms({ clock, logger });
+  const space = new SpaceWatch(
+    { files, diskBytes, alarms, logger },
+    { ...config.storage, intervalMs: watchMs },
+  );
+  const registry = new SchemaRegistry(ingest);
+  registry.load(commits.seed);
+  const encoder = new EncoderPool({
+    thread: threads.encoder,
+    dataDirectory: directories.data,
+    compression: parquet.compression,
+    threadsMax: parquet.encoderThreads,
+    queueMax: 4096,
+    wasmBytesMax: encoderWasmBytesMax,
+  });
+  const buffers = new MeasurementBuffers(clock, {
+    positions: commits.seed.positions,
+    lowWater: commits.seed.lowWater,
+    rowsMax: ingest.bufferRows,
+    bufferBytesMax: Math.floor(ingest.memoryBytes * bufferShareMax),
+    hashSeed: randomInt(2 ** 31),
+  });
+  const hot = new HotChunks({ buffers, encoder, files }, { directory: directories.hot });
+  const gatewayId = gatewayIdOf(files, directories.root);
+  const metrics = new Metrics();
+  const made = { alarms, metrics, space, commits, registry, encoder, buffers, hot };
+  return { config, logger, parts, lock, directories, gatewayId, ...made };
+}
+
+class RunningGateway implements Gateway {
+  readonly recovered: Promise<void>;
+  readonly failed: Promise<GatewayError>;
+  readonly #opened: Opened;
+  readonly #failure = Promise.withResolvers<GatewayError>();
+  readonly #replayed = Promise.withResolvers<void>();
+  readonly #tallies = { rowsFiled: 0, flushes: 0, filesFiled: 0, bytesFiled: 0, commits: 0 };
+  readonly #admission: Admission;
+  readonly #flusher: Flusher;
+  readonly #lowWater: LowWater;
+  readonly #queries: Queries;
+  readonly #http: HttpFront;
+  #recovery = { bytes: 0, bytesTotal: 0, rows: 0 };
+  #wal: WalClient | undefined;
+  #phase: GatewayPhase = 'recovering';
+  #watch: NodeJS.Timeout | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(opened: Opened) {
+    this.#opened = opened;
+    this.failed = this.#failure.promise;
+    this.recovered = this.#replayed.promise;
+    // Who does not wait for it still sees a failed recovery through `failed`.
+    this.recovered.catch(() => undefined);
+    this.#lowWater = new LowWater((lowWater) => this.#wal?.release(lowWater));
+    this.#flusher = this.#makeFlusher();
+    this.#admission = this.#makeAdmission();
+    this.#queries = this.#makeQueries();
+    this.#http = this.#makeHttp();
+  }
+
+  get url(): string {
+    return this.#http.url;
+  }
+
+  /** Listens, starts the query process, and begins to replay the log. */
+  async open(): Promise<void> {
+    const { commits, registry, space, encoder, logger } = this.#opened;
+    commits.onEvent((event) => {
+      this.#committed(event);
+      registry.confirm(event.commit);
+    });
+    commits.onSafe((commit) => {
+      this.#lowWater.safe(commit);
+    });
+    commits.onExit((error) => {
+      this.#failure.resolve(error);
+    });
+    await this.#http.open();
+    this.#queries.start();
+    encoder.warm();
+    space.start();
+    this.#watch = setInterval(() => {
+      this.#lookAround();
+    }, watchMs).unref();
+    this.#flusher.start();
+    logger.info({ url: this.url, commit: commits.visibleCommit }, 'listening');
+    void this.#recover();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { commits, encoder, space, lock, config, logger } = this.#opened;
+    const endMs = this.#opened.parts.clock.monotonicMs() + config.server.shutdownTimeoutMs;
+    const leftMs = () => Math.max(0, endMs - this.#opened.parts.clock.monotonicMs());
+    this.#phase = 'stopping';
+    this.#admission.stop();
+    await within(this.#http.drain(), leftMs() / 3);
+    const filed = await this.#flusher.flushAll((leftMs() * 2) / 3);
+    if (!filed) logger.warn({}, 'rows are left in the log; they are filed after the next start');
+    this.#flusher.stop();
+    clearInterval(this.#watch);
+    space.stop();
+    await this.#http.close();
+    await within(this.#queries.close(), leftMs());
+    await within(this.#wal?.close() ?? Promise.resolve(), leftMs());
+    await within(commits.close(), leftMs());
+    await within(encoder.close(), leftMs());
+    await lock.release();
+  }
+
+  async #recover(): Promise<void> {
+    const { config, parts, directories, commits, registry, buffers, logger } = this.#opened;
+    const roomBytes = Math.floor(config.ingest.memoryBytes * openShareMax);
+    const replay = new Replay({
+      decode: decodeRequest,
+      adopt: (request) => registry.adopt(request),
+      buffers,
+      room: () => this.#flusher.whenBelow(roomBytes),
+    });
+    const { directory, segmentBytes, segmentAgeMs, syncMode, queueBytesMax } = config.wal;
+    try {
+      const wal = await WalClient.open(
+        {
+          thread: parts.threads.wal,
+          spareThread: parts.threads.spare,
+          directory,
+          quarantine: directories.quarantine,
+          segmentBytes,
+          segmentAgeMs,
+          syncMode,
+          asyncIntervalMs: config.wal.asyncIntervalMs ?? 0,
+          queueBytesMax,
+          clock: parts.clock,
+        },
+        {
+          lowWater: commits.seed.lowWater,
+          floor: highestLsn(commits.seed),
+          sink: async (records, progress) => {
+            commits.walSynced(progress.syncedTo);
+            await replay.take(records, progress.syncedTo);
+            this.#recovery = { ...progress, rows: replay.counts.rows };
+          },
+        },
+      );
+      this.#attach(wal);
+      logger.info({ ...wal.recovery, ...replay.counts }, 'the write-ahead log is read');
+      this.#phase = 'ready';
+      this.#flusher.flushOpen();
+      this.#replayed.resolve();
+    } catch (error) {
+      this.#replayed.reject(error);
+      this.#failure.resolve(asGatewayError(error));
+    }
+  }
+
+  #attach(wal: WalClient): void {
+    const { alarms, commits } = this.#opened;
+    this.#wal = wal;
+    for (const { message, segment } of wal.recovery.alarms) {
+      alarms.raise('wal_rot', message, segment);
+    }
+    wal.onState((state, cause) => {
+      if (state === 'failed') alarms.raise('wal_failed', cause?.message);
+      else alarms.clear('wal_failed');
+    });
+    wal.onSynced((lsn) => {
+      commits.walSynced(lsn);
+    });
+    commits.walSynced(wal.syncedTo);
+    commits.walReplayed(commits.seed.lowWater + 1, wal.recovery.lastNumber);
+    wal.onExit((error) => {
+      this.#failure.resolve(error);
+    });
+  }
+
+  /** In the tick in which a commit becomes visible; the flusher listens by itself. */
+  #committed({ commit }: CommitEvent): void {
+    this.#lowWater.visible(commit);
+    this.#tallies.commits++;
+    if (commit.kind !== 'flush') return;
+    this.#tallies.flushes++;
+    for (const { rows, bytes } of commit.adds ?? []) {
+      this.#tallies.rowsFiled += rows;
+      this.#tallies.bytesFiled += bytes;
+      this.#tallies.filesFiled++;
+    }
+  }
+
+  #lookAround(): void {
+    const { alarms, registry } = this.#opened;
+    const failing = this.#flusher.alarms();
+    if (failing.length === 0) {
+      alarms.clear('flush_failing');
+      return;
+    }
+    for (const { measurementIds, error, attempts } of failing) {
+      const names = measurementIds.map((id) => registry.byId(id)?.name ?? String(id));
+      alarms.raise('flush_failing', `${names.join(', ')}: ${error.message} (${attempts} tries)`);
+    }
+  }
+
+  #makeFlusher(): Flusher {
+    const { config, parts, commits, registry, encoder, buffers } = this.#opened;
+    const { ingest, parquet, wal } = config;
+    const committer = {
+      commit: async (proposal: CommitProposal, statistics: readonly FileStatistics[]) => {
+        // The committer waits for it (P4), and without background syncs nobody else would.
+        if (wal.durability !== 'synced') await this.#wal?.sync();
+        return commits.commit(proposal, statistics);
+      },
+      onEvent: (listener: (event: CommitEvent) => void) => {
+        commits.onEvent(listener);
+      },
+      takeFileId: () => commits.takeFileId(),
+      reserveFileIds: () => commits.reserveFileIds(),
+    };
+    return new Flusher(
+      {
+        buffers,
+        encoder,
+        committer,
+        schema: registry,
+        clock: parts.clock,
+        walBytes: () => this.#wal?.status().bytesLive ?? 0,
+        ...(parts.commitOrder === undefined ? {} : { order: parts.commitOrder }),
+      },
+      {
+        limits: {
+          rowsMax: ingest.bufferRows,
+          bufferBytesMax: Math.floor(ingest.memoryBytes * bufferShareMax),
+          ageMs: ingest.bufferAgeMs,
+          rowsMin: ingest.bufferMinRows,
+          ageMsMax: ingest.bufferAgeMaxMs,
+          openBytesMax: Math.floor(ingest.memoryBytes * openShareMax),
+          walBytesMax: wal.bytesMax,
+        },
+        hourFileMinRows: parquet.hourFileMinRows,
+        encodingMax: 2 * parquet.encoderThreads,
+        ...flushTimes,
+      },
+    );
+  }
+
+  #makeAdmission(): Admission {
+    const { config, space, buffers, hot } = this.#opened;
+    return new Admission(
+      {
+        recovered: () => this.#phase !== 'recovering',
+        diskFull: () => space.full,
+        walFailed: () => this.#wal?.state === 'failed',
+        walOldestUnsyncedMs: () => this.#wal?.oldestUnsyncedMs ?? 0,
+        bufferBytes: () => buffers.bytes + hot.bytes,
+      },
+      { memoryBytesMax: config.ingest.memoryBytes, unsyncedMsMax },
+    );
+  }
+
+  #makeDoor(): Door {
+    const { config, parts, registry, buffers, metrics } = this.#opened;
+    const decoder = new LineDecoder({
+      registry,
+      monotonicMs: () => parts.clock.monotonicMs(),
+      seed: randomInt(2 ** 31),
+      cacheBytesMax: seriesCacheBytesMax,
+    });
+    const log = {
+      append: (payload: Uint8Array, count: number, done: AppendDone) => {
+        present(this.#wal, 'write-ahead log').append(payload, count, done);
+      },
+    };
+    return new Door(
+      {
+        admission: this.#admission,
+        decoder,
+        rejectedBatch: (rejected, request, nowUs) =>
+          rejectedBatch(registry, rejected, request, nowUs),
+        encode: encodeRequest,
+        log,
+        buffers,
+        clock: parts.clock,
+        databaseExists: (name) => registry.hasDatabase(name),
+        count: ingestCounters(metrics),
+      },
+      config.ingest,
+    );
+  }
+
+  #makeQueries(): Queries {
+    const { config, parts, directories } = this.#opened;
+    const { query } = config;
+    return new Queries(
+      { host: this.#queryHost(), files: parts.files, clock: parts.clock },
+      {
+        process: {
+          entry: parts.threads.query,
+          runtimeDirectory: directories.run,
+          engine: {
+            dataDirectory: directories.data,
+            readDirectories: [directories.cache, directories.hot],
+            spillDirectory: directories.spill,
+            spillBytesMax: 4 * query.memoryBytes,
+            threads: query.threads,
+            memoryBytes: query.memoryBytes,
+          },
+          poolSize: query.poolSize,
+        },
+        queueMax: query.queueMax,
+        timeoutMs: query.timeoutMs,
+      },
+    );
+  }
+
+  #queryHost(): QueryHost {
+    const { commits, registry, hot } = this.#opened;
+    return {
+      visibleCommit: () => commits.visibleCommit,
+      seed: () => commits.state(),
+      onEvent: (listener) => {
+        commits.onEvent(listener);
+      },
+      hot: async (measurementIds) => {
+        // In one tick: the commit, the rows that it does not file, and pins on both (P15).
+        const commit = commits.visibleCommit;
+        const unpin = commits.pin(commit);
+        const rows = hot.pin(measurementIds);
+        const release = () => {
+          rows.release();
+          unpin();
+        };
+        try {
+          return { commit, chunks: await rows.chunks, release };
+        } catch (error) {
+          release();
+          throw error;
+        }
+      },
+      databases: () => registry.databases(),
+      measurements: (database) => registry.measurements(database),
+      find: (database, measurement) => registry.find(database, measurement),
+      recovering: () => this.#phase === 'recovering',
+      recovered: () => this.recovered,
+    };
+  }
+
+  #makeHttp(): HttpFront {
+    const { config, parts, commits, registry, metrics, logger } = this.#opened;
+    const status = new StatusReport({ sources: this.#sources(), clock: parts.clock, version });
+    status.feed(metrics);
+    const databases = {
+      list: () => registry.databases(),
+      create: async (name: string) => {
+        if (registry.hasDatabase(name)) return;
+        const refusal = registry.createDatabase(name);
+        if (refusal !== undefined) throw new GatewayError('HF_PARAMETER', refusal.reason);
+        await commits.commit({ kind: 'schema', ...registry.takeChanges([]) }, []);
+      },
+    };
+    const { server, query, wal } = config;
+    const door = this.#makeDoor();
+    const queries = this.#queries;
+    return new HttpFront(
+      { door, queries, databases, status, metrics, logger, clock: parts.clock, decompress },
+      { ...server, queryTimeoutMs: query.timeoutMs, durability: wal.durability },
+    );
+  }
+
+  #sources(): StatusSources {
+    const { config, gatewayId, alarms, space, commits, buffers, hot } = this.#opened;
+    const tallies = this.#tallies;
+    return {
+      gatewayId: () => gatewayId,
+      phase: () => this.#phase,
+      recovery: () => this.#recovery,
+      refusal: () => this.#admission.refusal(),
+      buffers: () => ({
+        ...tallies,
+        rowsEntered: tallies.rowsFiled + buffers.rows,
+        rowsHeld: buffers.rows,
+        flushFailures: this.#flusher.failures,
+        bytes: buffers.bytes + hot.bytes,
+        bytesMax: config.ingest.memoryBytes,
+        oldestAgeMs: buffers.oldestAgeMs(),
+        sizes: buffers.sizes(),
+      }),
+      wal: () => this.#walFigures(),
+      catalog: () => {
+        const { files, fileBytes } = commits.figures;
+        const { visibleCommit } = commits;
+        return { visibleCommit, commits: tallies.commits, files, bytes: fileBytes };
+      },
+      queries: () => {
+        const { running, waiting, engine } = this.#queries.status();
+        return { active: running, queued: waiting, engineRestarts: engine.restarts };
+      },
+      disk: () => space.figures,
+      alarms: () => alarms.active(),
+    };
+  }
+
+  #walFigures(): WalFigures | undefined {
+    const wal = this.#wal;
+    if (wal === undefined) return undefined;
+    const { syncedTo, bytesLive, failure, ...status } = wal.status();
+    return {
+      ...status,
+      syncedLsn: syncedTo,
+      liveBytes: bytesLive,
+      syncLatency: wal.syncLatency.summary(),
+    };
+  }
+}
+
+/** Resolves when `promise` has settled or `milliseconds` have passed. */
+async function within(promise: Promise<unknown>, milliseconds: number): Promise<void> {
+  const late = sleep(milliseconds, undefined, { ref: false });
+  await Promise.race([promise, late]);
+}
