@@ -22,19 +22,17 @@ import { asGatewayError, GatewayError } from './base/errors/gateway-error.ts';
 import { present } from './base/lib/assert.ts';
 import { systemClock, type Clock } from './base/lib/clock.ts';
 import { version } from './base/lib/version.ts';
-import type { CommitEvent, CommitProposal, FileStatistics } from './base/model/commit.ts';
 import { Alarms } from './base/telemetry/alarms.ts';
 import type { Logger } from './base/telemetry/log.ts';
 import { Metrics } from './base/telemetry/metrics.ts';
+import { Figures } from './fronts/figures.ts';
 import { HttpFront } from './fronts/http/server.ts';
-import {
-  StatusReport,
-  type GatewayPhase,
-  type StatusSources,
-  type WalFigures,
-} from './fronts/status.ts';
+import { StatusReport, type GatewayPhase } from './fronts/status.ts';
 import { Admission } from './ingest/admission.ts';
+import { commitAfterSync } from './ingest/buffer/commit-after-sync.ts';
+import { showFlushAlarms } from './ingest/buffer/flush-alarms.ts';
 import type { CommitOrder } from './ingest/buffer/flush-order.ts';
+import { flushLimits, openShareMax } from './ingest/buffer/flush-policy.ts';
 import { Flusher } from './ingest/buffer/flusher.ts';
 import { HotChunks } from './ingest/buffer/hot-chunks.ts';
 import { MeasurementBuffers } from './ingest/buffer/measurement-buffers.ts';
@@ -50,7 +48,7 @@ import { LowWater } from './log/wal/low-water.ts';
 import { decodeRequest, encodeRequest } from './log/wal/request-record.ts';
 import { WalClient, type AppendDone } from './log/wal/wal-client.ts';
 import { Queries } from './query/queries.ts';
-import type { QueryHost } from './query/query-host.ts';
+import { queryHost } from './query/snapshots.ts';
 import { SchemaRegistry } from './storage/catalog/schema-registry.ts';
 import { EncoderPool } from './storage/parquet/encoder-pool.ts';
 import { refuseCaseInsensitive } from './system/file-system.ts';
@@ -101,10 +99,6 @@ export interface Gateway {
 
 /** Telegraf gives up after five seconds and sends the same rows again. */
 const unsyncedMsMax = 4000;
-
-/** Shares of `ingest.memory`: open buffers beyond the first are flushed, oldest first. */
-const openShareMax = 0.5;
-const bufferShareMax = 0.25;
 
 /** WebAssembly memory never shrinks: an encoder that grew beyond this is replaced. */
 const encoderWasmBytesMax = 192 * 1024 * 1024;
@@ -198,7 +192,7 @@ function openParts(
     positions: commits.seed.positions,
     lowWater: commits.seed.lowWater,
     rowsMax: ingest.bufferRows,
-    bufferBytesMax: Math.floor(ingest.memoryBytes * bufferShareMax),
+    bufferBytesMax: flushLimits(ingest, config.wal).bufferBytesMax,
     hashSeed: randomInt(2 ** 31),
   });
   const hot = new HotChunks({ buffers, encoder, files }, { directory: directories.hot });
@@ -214,14 +208,15 @@ class RunningGateway implements Gateway {
   readonly #opened: Opened;
   readonly #failure = Promise.withResolvers<GatewayError>();
   readonly #replayed = Promise.withResolvers<void>();
-  readonly #tallies = { rowsFiled: 0, flushes: 0, filesFiled: 0, bytesFiled: 0, commits: 0 };
   readonly #admission: Admission;
   readonly #flusher: Flusher;
   readonly #lowWater: LowWater;
   readonly #queries: Queries;
+  readonly #figures: Figures;
   readonly #http: HttpFront;
   #recovery = { bytes: 0, bytesTotal: 0, rows: 0 };
   #wal: WalClient | undefined;
+  // Told to whoever asks; writes are open in `ready` only.
   #phase: GatewayPhase = 'recovering';
   #watch: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
@@ -236,6 +231,16 @@ class RunningGateway implements Gateway {
     this.#flusher = this.#makeFlusher();
     this.#admission = this.#makeAdmission();
     this.#queries = this.#makeQueries();
+    this.#figures = new Figures({
+      ...opened,
+      memoryBytesMax: opened.config.ingest.memoryBytes,
+      flusher: this.#flusher,
+      admission: this.#admission,
+      queries: this.#queries,
+      wal: () => this.#wal,
+      phase: () => this.#phase,
+      recovery: () => this.#recovery,
+    });
     this.#http = this.#makeHttp();
   }
 
@@ -245,13 +250,24 @@ class RunningGateway implements Gateway {
 
   /** Listens, starts the query process, and begins to replay the log. */
   async open(): Promise<void> {
-    const { commits, registry, space, encoder, logger } = this.#opened;
-    commits.onEvent((event) => {
-      this.#committed(event);
-      registry.confirm(event.commit);
+    const { commits, registry, space, encoder, alarms, logger } = this.#opened;
+    // The flusher listens by itself: filed rows leave the buffers in the same tick.
+    commits.onEvent(({ commit }) => {
+      this.#lowWater.visible(commit);
+      this.#figures.committed(commit);
+      registry.confirm(commit);
     });
     commits.onSafe((commit) => {
       this.#lowWater.safe(commit);
+    });
+    commits.onState((state) => {
+      if (state === 'failed') alarms.raise('journal_failed');
+      else alarms.clear('journal_failed');
+    });
+    commits.onAlarm(({ kind, message, details }) => {
+      if (kind === 'journal-damaged') alarms.raise('journal_rot', message);
+      else if (kind === 'file-orphaned') alarms.raise('orphan_files', message);
+      else logger.warn({ kind, ...details }, message);
     });
     commits.onExit((error) => {
       this.#failure.resolve(error);
@@ -261,7 +277,7 @@ class RunningGateway implements Gateway {
     encoder.warm();
     space.start();
     this.#watch = setInterval(() => {
-      this.#lookAround();
+      showFlushAlarms(this.#flusher.alarms(), (id) => registry.byId(id)?.name ?? `${id}`, alarms);
     }, watchMs).unref();
     this.#flusher.start();
     logger.info({ url: this.url, commit: commits.visibleCommit }, 'listening');
@@ -358,47 +374,14 @@ class RunningGateway implements Gateway {
     });
   }
 
-  /** In the tick in which a commit becomes visible; the flusher listens by itself. */
-  #committed({ commit }: CommitEvent): void {
-    this.#lowWater.visible(commit);
-    this.#tallies.commits++;
-    if (commit.kind !== 'flush') return;
-    this.#tallies.flushes++;
-    for (const { rows, bytes } of commit.adds ?? []) {
-      this.#tallies.rowsFiled += rows;
-      this.#tallies.bytesFiled += bytes;
-      this.#tallies.filesFiled++;
-    }
-  }
-
-  #lookAround(): void {
-    const { alarms, registry } = this.#opened;
-    const failing = this.#flusher.alarms();
-    if (failing.length === 0) {
-      alarms.clear('flush_failing');
-      return;
-    }
-    for (const { measurementIds, error, attempts } of failing) {
-      const names = measurementIds.map((id) => registry.byId(id)?.name ?? String(id));
-      alarms.raise('flush_failing', `${names.join(', ')}: ${error.message} (${attempts} tries)`);
-    }
-  }
-
   #makeFlusher(): Flusher {
     const { config, parts, commits, registry, encoder, buffers } = this.#opened;
     const { ingest, parquet, wal } = config;
-    const committer = {
-      commit: async (proposal: CommitProposal, statistics: readonly FileStatistics[]) => {
-        // The committer waits for it (P4), and without background syncs nobody else would.
-        if (wal.durability !== 'synced') await this.#wal?.sync();
-        return commits.commit(proposal, statistics);
-      },
-      onEvent: (listener: (event: CommitEvent) => void) => {
-        commits.onEvent(listener);
-      },
-      takeFileId: () => commits.takeFileId(),
-      reserveFileIds: () => commits.reserveFileIds(),
-    };
+    // Without background syncs nobody else would let the commit go on (P4).
+    const committer =
+      wal.durability === 'synced'
+        ? commits
+        : commitAfterSync(commits, () => this.#wal?.sync() ?? Promise.resolve());
     return new Flusher(
       {
         buffers,
@@ -410,15 +393,7 @@ class RunningGateway implements Gateway {
         ...(parts.commitOrder === undefined ? {} : { order: parts.commitOrder }),
       },
       {
-        limits: {
-          rowsMax: ingest.bufferRows,
-          bufferBytesMax: Math.floor(ingest.memoryBytes * bufferShareMax),
-          ageMs: ingest.bufferAgeMs,
-          rowsMin: ingest.bufferMinRows,
-          ageMsMax: ingest.bufferAgeMaxMs,
-          openBytesMax: Math.floor(ingest.memoryBytes * openShareMax),
-          walBytesMax: wal.bytesMax,
-        },
+        limits: flushLimits(ingest, wal),
         hourFileMinRows: parquet.hourFileMinRows,
         encodingMax: 2 * parquet.encoderThreads,
         ...flushTimes,
@@ -473,8 +448,13 @@ class RunningGateway implements Gateway {
   #makeQueries(): Queries {
     const { config, parts, directories } = this.#opened;
     const { query } = config;
+    const host = queryHost({
+      ...this.#opened,
+      recovered: this.recovered,
+      recovering: () => this.#phase === 'recovering',
+    });
     return new Queries(
-      { host: this.#queryHost(), files: parts.files, clock: parts.clock },
+      { host, files: parts.files, clock: parts.clock },
       {
         process: {
           entry: parts.threads.query,
@@ -495,41 +475,13 @@ class RunningGateway implements Gateway {
     );
   }
 
-  #queryHost(): QueryHost {
-    const { commits, registry, hot } = this.#opened;
-    return {
-      visibleCommit: () => commits.visibleCommit,
-      seed: () => commits.state(),
-      onEvent: (listener) => {
-        commits.onEvent(listener);
-      },
-      hot: async (measurementIds) => {
-        // In one tick: the commit, the rows that it does not file, and pins on both (P15).
-        const commit = commits.visibleCommit;
-        const unpin = commits.pin(commit);
-        const rows = hot.pin(measurementIds);
-        const release = () => {
-          rows.release();
-          unpin();
-        };
-        try {
-          return { commit, chunks: await rows.chunks, release };
-        } catch (error) {
-          release();
-          throw error;
-        }
-      },
-      databases: () => registry.databases(),
-      measurements: (database) => registry.measurements(database),
-      find: (database, measurement) => registry.find(database, measurement),
-      recovering: () => this.#phase === 'recovering',
-      recovered: () => this.recovered,
-    };
-  }
-
   #makeHttp(): HttpFront {
     const { config, parts, commits, registry, metrics, logger } = this.#opened;
-    const status = new StatusReport({ sources: this.#sources(), clock: parts.clock, version });
+    const status = new StatusReport({
+      sources: this.#figures.sources(),
+      clock: parts.clock,
+      version,
+    });
     status.feed(metrics);
     const databases = {
       list: () => registry.databases(),
@@ -547,51 +499,6 @@ class RunningGateway implements Gateway {
       { door, queries, databases, status, metrics, logger, clock: parts.clock, decompress },
       { ...server, queryTimeoutMs: query.timeoutMs, durability: wal.durability },
     );
-  }
-
-  #sources(): StatusSources {
-    const { config, gatewayId, alarms, space, commits, buffers, hot } = this.#opened;
-    const tallies = this.#tallies;
-    return {
-      gatewayId: () => gatewayId,
-      phase: () => this.#phase,
-      recovery: () => this.#recovery,
-      refusal: () => this.#admission.refusal(),
-      buffers: () => ({
-        ...tallies,
-        rowsEntered: tallies.rowsFiled + buffers.rows,
-        rowsHeld: buffers.rows,
-        flushFailures: this.#flusher.failures,
-        bytes: buffers.bytes + hot.bytes,
-        bytesMax: config.ingest.memoryBytes,
-        oldestAgeMs: buffers.oldestAgeMs(),
-        sizes: buffers.sizes(),
-      }),
-      wal: () => this.#walFigures(),
-      catalog: () => {
-        const { files, fileBytes } = commits.figures;
-        const { visibleCommit } = commits;
-        return { visibleCommit, commits: tallies.commits, files, bytes: fileBytes };
-      },
-      queries: () => {
-        const { running, waiting, engine } = this.#queries.status();
-        return { active: running, queued: waiting, engineRestarts: engine.restarts };
-      },
-      disk: () => space.figures,
-      alarms: () => alarms.active(),
-    };
-  }
-
-  #walFigures(): WalFigures | undefined {
-    const wal = this.#wal;
-    if (wal === undefined) return undefined;
-    const { syncedTo, bytesLive, failure, ...status } = wal.status();
-    return {
-      ...status,
-      syncedLsn: syncedTo,
-      liveBytes: bytesLive,
-      syncLatency: wal.syncLatency.summary(),
-    };
   }
 }
 

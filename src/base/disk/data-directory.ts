@@ -1,6 +1,6 @@
 /**
- * What lies where in the data directory (docs/ARCHITECTURE.md, Files), and making it. Called once at
- * the start of `serve`, by whoever holds the directory's lock.
+ * What lies where in the data directory (docs/ARCHITECTURE.md, Files), and making it. Called once
+ * at the start of `serve`, by whoever holds the directory's lock.
  */
 import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';

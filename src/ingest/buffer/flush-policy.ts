@@ -3,6 +3,7 @@
  * durability and visibility, so a flush may wait until it makes a file worth having; what it must
  * not do is hold memory or log segments that others need.
  */
+import type { IngestConfig, WalConfig } from '../../base/config/derive.ts';
 
 /** What the policy looks at of one open buffer. */
 export interface BufferFacts {
@@ -29,6 +30,23 @@ export interface FlushLimits {
   readonly openBytesMax: number;
   /** Bytes of live log segments beyond which the buffers that hold the oldest are flushed. */
   readonly walBytesMax: number;
+}
+
+/** Shares of `ingest.memory`: the rest is for sealed flushes, hot chunks and requests under way. */
+export const openShareMax = 0.5;
+const bufferShareMax = 0.25;
+
+/** The limits that the configuration gives. */
+export function flushLimits(ingest: IngestConfig, wal: WalConfig): FlushLimits {
+  return {
+    rowsMax: ingest.bufferRows,
+    bufferBytesMax: Math.floor(ingest.memoryBytes * bufferShareMax),
+    ageMs: ingest.bufferAgeMs,
+    rowsMin: ingest.bufferMinRows,
+    ageMsMax: ingest.bufferAgeMaxMs,
+    openBytesMax: Math.floor(ingest.memoryBytes * openShareMax),
+    walBytesMax: wal.bytesMax,
+  };
 }
 
 export interface FlushPressure {

@@ -108,6 +108,8 @@ class LinePass {
   #cache: SeriesCache;
   #at = 0;
   #line = 1;
+  /** Work left on a long rejected line. */
+  #long: Generator<undefined> | undefined;
   /** A bad line whose end is still to be found. */
   #bad: { readonly start: number; readonly fault: Fault } | undefined;
 
@@ -160,13 +162,15 @@ class LinePass {
     const { bytes } = this.#space;
     const stop = Math.min(bytes.length, this.#at + stepBytes);
     for (let lines = 0; lines < stepLines && this.#at < stop; lines += 1) {
+      if (this.#long !== undefined) break;
       if (this.#bad !== undefined) {
         if (!this.#skipBad()) return false;
-      } else if (this.#toLineStart()) {
+      } else if (this.#toLineStart(stop)) {
         this.#readLine();
       }
     }
-    return this.#at >= bytes.length && this.#bad === undefined;
+    if (this.#long?.next().done === true) this.#long = undefined;
+    return this.#at >= bytes.length && this.#bad === undefined && this.#long === undefined;
   }
 
   result(batches: readonly ColumnBatch[]): Decoded {
@@ -191,15 +195,16 @@ class LinePass {
   }
 
   /** Moves to the first byte of a line; false if what stood here was blank or a comment. */
-  #toLineStart(): boolean {
+  #toLineStart(stop: number): boolean {
     const { bytes } = this.#space;
     let at = this.#at;
     let byte = bytes[at];
-    while (byte === space || byte === tab || byte === carriageReturn) {
+    while (at < stop && (byte === space || byte === tab || byte === carriageReturn)) {
       at += 1;
       byte = bytes[at];
     }
     this.#at = at;
+    if (at === stop) return false;
     if (byte === hash) {
       this.#at = this.#buffer.indexOf(newline, at) + 1;
       this.#line += 1;
@@ -262,7 +267,7 @@ class LinePass {
     let end = Math.min(next, this.#length);
     if (end > start && this.#buffer[end - 1] === newline) end -= 1;
     if (end > start && this.#buffer[end - 1] === carriageReturn) end -= 1;
-    this.#rejections.add(start, end, this.#line, fault);
+    this.#long = this.#rejections.add(start, end, this.#line, fault);
   }
 }
 

@@ -149,10 +149,12 @@ export class LineScanner {
         this.fault = found;
         return -1;
       }
-      this.#cache.add(found);
     }
-    if (previous === undefined) this.#cache.first = found;
-    else previous.next = found;
+    // A series of bad lines is not kept by those before it, or they would chain up without end.
+    if (found.admitted) {
+      if (previous === undefined) this.#cache.first = found;
+      else previous.next = found;
+    }
     this.series = found;
     this.#previous = found;
     return end;

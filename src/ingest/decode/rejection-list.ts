@@ -38,17 +38,22 @@ export class RejectionList {
     return this.#lines;
   }
 
-  /** Adds the line of the body in [start, end), which begins on line number `line`. */
-  add(start: number, end: number, line: number, fault: Fault): void {
+  /**
+   * Adds the line of the body in [start, end), which begins on line number `line`. What is longer
+   * than an entry is left to the generator that is returned, a bounded piece of work each time.
+   */
+  add(start: number, end: number, line: number, fault: Fault): Generator<undefined> | undefined {
     this.#lines += 1;
     if (end - start > rejectionBytesMax) {
       this.#flush();
-      this.#addLong(start, end, line, fault);
-    } else if (this.#entries.length < singlesMax) {
+      return this.#addLong(start, end, line, fault);
+    }
+    if (this.#entries.length < singlesMax) {
       this.#push(this.#body.subarray(start, end), line, fault, 1);
     } else {
       this.#gather(this.#body.subarray(start, end), line, fault);
     }
+    return undefined;
   }
 
   finish(): readonly Rejection[] {
@@ -66,7 +71,7 @@ export class RejectionList {
    * A bad line with newlines in it (an unbalanced quote may draw in all that follows) is kept in
    * pieces that end at newlines; of one that has none the first 64 KiB are kept.
    */
-  #addLong(start: number, end: number, line: number, fault: Fault): void {
+  *#addLong(start: number, end: number, line: number, fault: Fault): Generator<undefined> {
     let from = start;
     let number = line;
     let count = 1;
@@ -81,6 +86,7 @@ export class RejectionList {
       number += this.#newlines(from, to) + 1;
       from = next < 0 ? end : next + 1;
       count = 0;
+      yield;
     }
   }
 

@@ -76,7 +76,7 @@ export class RowPlacer {
       return { kind: 'cap', reason: `max cells per request exceeded: ${this.#cellsMax}` };
     }
     if (!this.#isKnown(scanner, series)) {
-      const refusal = this.#admit(scanner, series);
+      const refusal = this.#admit(scanner, series, cache);
       if (refusal !== undefined) return refusal;
     }
     let { builder } = layout;
@@ -115,7 +115,7 @@ export class RowPlacer {
     return true;
   }
 
-  #admit(scanner: LineScanner, series: Series): Fault | undefined {
+  #admit(scanner: LineScanner, series: Series, cache: SeriesCache): Fault | undefined {
     const wishes: ColumnWish[] = [];
     for (const { spelling } of series.tagSlots) {
       wishes.push({ kind: 'tag', spelling, form: 'string' });
@@ -135,7 +135,10 @@ export class RowPlacer {
     layout.measurementId = admitted.entry.id;
     const { columns } = admitted;
     for (const [index, slot] of series.tagSlots.entries()) slot.ref = columns[index];
-    series.admitted = true;
+    if (!series.admitted) {
+      series.admitted = true;
+      cache.add(series);
+    }
     for (const [index, place] of places.entries()) {
       const slot = present(fields.slots[place], 'slot of a field');
       slot.refs[fields.forms[place] ?? 0] = columns[series.tagSlots.length + index];

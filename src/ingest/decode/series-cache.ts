@@ -99,20 +99,22 @@ export class SeriesCache {
     }
   }
 
+  /** Remembers a series of which a row was taken: bad lines must not drive out good ones. */
   add(series: Series): void {
+    const { layout } = series;
+    if (!this.#layouts.has(layout.name)) {
+      this.#layouts.set(layout.name, layout);
+      this.spend(1000 + 3 * layout.name.length);
+    }
     if (this.#count * 2 >= this.#table.length) this.#grow();
     this.#count += 1;
     this.spend(series.bytes);
     place(this.#table, series);
   }
 
+  /** The layout of a measurement; a new one is remembered only with a series that is added. */
   layout(name: string): MeasurementLayout {
-    const known = this.#layouts.get(name);
-    if (known !== undefined) return known;
-    const layout = new MeasurementLayout(name);
-    this.#layouts.set(name, layout);
-    this.spend(1000 + 3 * name.length);
-    return layout;
+    return this.#layouts.get(name) ?? new MeasurementLayout(name);
   }
 
   #grow(): void {
