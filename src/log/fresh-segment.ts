@@ -58,7 +58,11 @@ export function makeFreshSegment(
   if (spare !== undefined) renameSpare(options, names.path(spare.name), path);
   let file: OpenFile | undefined;
   try {
-    file = files.open(path, spare === undefined ? 'create' : 'write', openOptionsOf(options.syncMode));
+    file = files.open(
+      path,
+      spare === undefined ? 'create' : 'write',
+      openOptionsOf(options.syncMode),
+    );
     const salt = options.randomSalt();
     const position = fill(file, options, rules, plan, salt);
     files.syncDirectory(options.directory);

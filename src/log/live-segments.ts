@@ -67,7 +67,7 @@ export function surveySegments(options: LogOptions, names: SegmentFiles): Segmen
     older: header === undefined ? [] : olderOf(header, segments, names),
     newest: header === undefined ? undefined : { name: names.segmentName(newestSequence), header },
     unlisted,
-    dead: dead.map((segment) => segment.name),
+    dead: [...dead, ...listing.fillings].map((named) => named.name),
     laterCount: later.length,
     highest: Math.max(0, ...headers.map((known) => known.next - 1)),
     sequence: Math.max(newestSequence, ...all.map((named) => named.sequence)),

@@ -17,11 +17,11 @@ export interface LogRules {
    */
   groupStart(position: number): number;
   /**
-   * Which of the records beyond the last mark a start carries into its fresh segment: all (L4).
-   * One left behind may be known to the page cache only, and the records after it would stand
-   * behind a hole after the next power cut.
+   * True if a start carries a record that begins at `number` into its fresh segment, `mark` being
+   * the highest mark: all beyond it (L4). One left behind may be known to the page cache only, and
+   * what is written later would stand behind a hole after the next power cut.
    */
-  carry<T>(tail: readonly T[]): readonly T[];
+  carries(number: number, mark: number): boolean;
   /**
    * First number of a start, `highest` being the highest seen anywhere (L3). The numbers of a
    * wholly lost tail cannot be known, so a start skips more than it can have had.
@@ -37,7 +37,7 @@ export interface LogRules {
 
 export const logRules: LogRules = {
   groupStart: (position) => Math.ceil(position / pageBytes) * pageBytes,
-  carry: (tail) => tail,
+  carries: (number, mark) => number > mark,
   firstNumber: (highest) => highest + startJump,
-  counts: (number, last, mark) => number > last && number - 1 <= Math.max(last, mark),
+  counts: (number, last, mark) => number - 1 <= Math.max(last, mark),
 };

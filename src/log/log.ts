@@ -1,16 +1,19 @@
 /**
- * The writer of a log (commit-protocol L1-L4, L6): appends groups, rotates, recycles, and goes on
- * in a fresh segment when the device refuses. Owned by one thread; not reentrant.
+ * The writer of a log: appends, syncs, rotates, recycles (L1-L4, L6). One object per log, on its
+ * owner's thread, not reentrant. Made by `openLog`.
  *
- * I1 What `append` returned for is on the device (mode `async`: kept in memory until it is).
- * I2 A number that was given is never given again, also when its group was refused.
- * I3 After a failed write or sync the file is closed and never written or synced again (W5). Its
- *    records above `syncedTo` are void, or carried further, once a fresh segment stands.
- * I4 A page that holds a synced record is never written again.
+ * I1 A number is given once; a refused group's numbers are spent (L3).
+ * I2 Bytes are only ever appended to a segment, each group on a page of its own (L2).
+ * I3 After a failed or short write or sync the descriptor is closed and never synced again; the
+ *    segment is cut at its last synced record, and the next group goes to a fresh one (L4, W5).
+ * I4 What was appended and not synced (mode async, or a start's tail) is kept in `#unsynced` until
+ *    it is on the device, and each fresh segment begins with it.
+ * I5 A segment that no header lists any more, or that is released, is given back only while the
+ *    segment that replaces it stands (L6).
  */
-import { asGatewayError, GatewayError } from '../base/errors/gateway-error.ts';
-import { assert, present } from '../base/lib/assert.ts';
-import { groupBytes, makeFreshSegment, zeroHeader, type OpenSegment } from './fresh-segment.ts';
+import { assert } from '../base/lib/assert.ts';
+import { GatewayError } from '../base/errors/gateway-error.ts';
+import { groupBytes, makeFreshSegment, type OpenSegment } from './fresh-segment.ts';
 import type { LogRules } from './log-rules.ts';
 import {
   lastNumberOf,
@@ -23,73 +26,78 @@ import {
   type SpareRequest,
 } from './log-types.ts';
 import { encodeGroup, RecordScanner } from './record.ts';
-import type { LiveSegment, Replayed } from './replay.ts';
+import { Recycler } from './recycler.ts';
+import type { LiveSegment } from './replay.ts';
 import { headerBytes } from './segment-header.ts';
 import type { SegmentFiles } from './segment-files.ts';
 import { syncBarrier, syncsGroups } from './sync-mode.ts';
 
-const unsyncedBytesMaxDefault = 64 * 1024 * 1024;
-
-/** Spares kept beside the one that the next rotation takes: more would only hold disk space. */
-const sparesMax = 2;
-
-/** Where the writer starts: what replay found, and the first number of this start. */
+/** Where a start begins to write. */
 export interface LogStart {
-  readonly replayed: Replayed;
-  readonly sequence: number;
+  readonly live: readonly LiveSegment[];
+  readonly dead: readonly string[];
+  /** Records to carry over into the fresh segment. */
+  readonly carried: readonly LogRecord[];
+  /** Last number that counts and is not carried. */
+  readonly keptTo: number;
+  /** Highest mark found. */
+  readonly mark: number;
+  /** First number of this start. */
   readonly next: number;
+  /** Highest sequence in use. */
+  readonly sequence: number;
 }
 
-/** The segment that is written to, with the numbers that are in it. */
-interface Active {
-  readonly segment: OpenSegment;
-  readonly createdMs: number;
-  /** End of data: the next group starts here. */
+interface ActiveSegment extends OpenSegment {
   position: number;
-  first: number | undefined;
-  last: number;
+  /** Last number on the device in it, 0 if none. */
+  syncedTo: number;
+  readonly openedMs: number;
+  /** True once a group was written behind what was carried. */
+  hasGroups: boolean;
 }
+
+const unsyncedBytesMaxDefault = 64 << 20;
 
 export class Log implements AppendLog {
   readonly #options: LogOptions;
   readonly #names: SegmentFiles;
   readonly #rules: LogRules;
-  /** Older live segments, oldest first. */
-  #older: LiveSegment[];
-  #active: Active | undefined;
-  #sequence: number;
-  #next: number;
-  #syncedTo: number;
-  #writtenTo: number;
-  #mark: number;
-  /** Mode `async`, or the tail of the last life: records that may not be on the device. */
+  readonly #recycler: Recycler;
+  #live: LiveSegment[];
+  #active: ActiveSegment | undefined;
   #unsynced: LogRecord[];
   #unsyncedBytes = 0;
+  #sequence: number;
+  #next: number;
+  /** Last number that a record on the device has; `#settledTo` also covers void numbers. */
+  #keptTo: number;
+  #settledTo: number;
+  #writtenTo: number;
+  #mark: number;
+  #state: LogState = 'failed';
   #failure: GatewayError | undefined;
-  /** Files in which nothing counts; they go once a fresh segment's header says so too. */
-  #emptied: string[] = [];
-  #spareAsked = false;
-  #closed = false;
 
-  /** Makes the fresh segment of this start; if the disk refuses, the state is `failed`. */
+  /** In state `failed` until `retryFresh` made the fresh segment of this start. */
   constructor(options: LogOptions, names: SegmentFiles, rules: LogRules, start: LogStart) {
-    const { replayed, sequence, next } = start;
     this.#options = options;
     this.#names = names;
     this.#rules = rules;
-    this.#older = [...replayed.live];
-    this.#sequence = sequence;
-    this.#next = next;
-    this.#syncedTo = replayed.mark;
-    this.#mark = replayed.mark;
-    this.#writtenTo = Math.max(replayed.mark, replayed.lastNumber);
-    this.#unsynced = [...replayed.carried];
-    this.#fresh();
+    this.#recycler = new Recycler(options, names);
+    this.#recycler.add(start.dead);
+    this.#live = [...start.live];
+    this.#unsynced = [...start.carried];
+    this.#sequence = start.sequence;
+    this.#next = start.next;
+    this.#keptTo = start.keptTo;
+    this.#settledTo = start.mark;
+    this.#mark = start.mark;
+    const lastCarried = start.carried.at(-1);
+    this.#writtenTo = lastCarried === undefined ? start.keptTo : lastNumberOf(lastCarried);
   }
 
   get state(): LogState {
-    if (this.#closed) return 'closed';
-    return this.#active === undefined ? 'failed' : 'open';
+    return this.#state;
   }
 
   get failure(): Error | undefined {
@@ -97,7 +105,7 @@ export class Log implements AppendLog {
   }
 
   get syncedTo(): number {
-    return this.#syncedTo;
+    return this.#settledTo;
   }
 
   get writtenTo(): number {
@@ -113,67 +121,48 @@ export class Log implements AppendLog {
   }
 
   append(group: readonly RecordInput[]): readonly number[] {
-    assert(group.length > 0, 'a group has records');
+    assert(group.length > 0 && this.#state !== 'closed', 'group of an open log');
+    const bytes = groupBytes(group);
+    this.#makeRoom(bytes);
+    const active = this.#activeOrThrow();
     const records = group.map((input) => this.#numbered(input));
-    const bytes = groupBytes(records);
-    this.#rotateIfDue(bytes);
-    const active = this.#writable();
-    try {
-      this.#write(active, records, bytes);
-    } catch (error) {
-      throw this.#refuse(error);
-    }
-    if (this.#unsyncedBytes > (this.#options.unsyncedBytesMax ?? unsyncedBytesMaxDefault)) {
-      this.#syncCarrying();
-    }
-    return records.map(({ number }) => number);
+    this.#write(active, records, bytes);
+    return records.map((record) => record.number);
   }
 
   sync(): void {
-    const active = this.#writable();
+    const active = this.#activeOrThrow();
     if (this.#unsynced.length === 0) return;
     try {
-      this.#timedSync(active, this.#unsyncedBytes);
+      this.#syncActive(active);
     } catch (error) {
-      throw this.#refuse(error);
-    }
-    this.#settleSynced();
-  }
-
-  /** A failure gives up nothing that was appended: it is carried, now or by `retryFresh`. */
-  #syncCarrying(): void {
-    try {
-      this.sync();
-    } catch (error) {
-      if (asGatewayError(error).kind === 'bug') throw error;
+      this.#replaceFailed(active, error);
+      this.#activeOrThrow();
     }
   }
 
   rotate(first?: RecordInput): number | undefined {
-    this.sync();
-    this.#seal();
-    if (!this.#fresh()) throw this.#appendError(this.#failure);
-    if (first === undefined) return undefined;
-    const number = this.append([first])[0];
-    if (!syncsGroups(this.#options.syncMode)) this.sync();
-    return number;
+    this.#rotateActive(this.#activeOrThrow());
+    this.#activeOrThrow();
+    return first === undefined ? undefined : this.append([first])[0];
   }
 
   readBack(number: number): LogRecord | undefined {
-    const active = this.#active;
-    const own = active?.first !== undefined && number >= active.first ? active.segment : undefined;
-    const segment = own ?? this.#older.find(({ lastNumber }) => number <= lastNumber);
-    if (segment === undefined) return undefined;
-    const { files } = this.#options;
-    const path = this.#names.path(segment.name);
-    if (files.size(path) === undefined) return undefined;
-    const file = files.open(path, 'read');
+    const holders = this.segments().filter((segment) => (segment.lastNumber ?? 0) >= number);
+    const holder = holders[0];
+    if (holder === undefined) return undefined;
+    const salt =
+      this.#active?.sequence === holder.sequence
+        ? this.#active.salt
+        : this.#live.find((segment) => segment.sequence === holder.sequence)?.salt;
+    const file = this.#options.files.open(this.#names.path(holder.name), 'read');
     try {
       const bytes = new Uint8Array(new SharedArrayBuffer(file.size()));
       file.read(bytes, 0);
-      const scanner = new RecordScanner(bytes, 0, segment.salt);
+      const scanner = new RecordScanner(bytes, headerBytes(0), salt);
       for (let found = scanner.next(); found !== undefined; found = scanner.next()) {
-        if (found.number === number) return found;
+        const { count, payload, snapshot } = found;
+        if (found.number === number) return { number, count, payload, snapshot };
       }
       return undefined;
     } finally {
@@ -182,211 +171,218 @@ export class Log implements AppendLog {
   }
 
   release(lowWater: number): void {
-    while (this.#older[0] !== undefined && this.#older[0].lastNumber <= lowWater) {
-      if (!this.#retire(this.#older[0].name)) return;
-      this.#older.shift();
-    }
+    if (this.#active === undefined) return;
+    let count = 0;
+    while ((this.#live[count]?.lastNumber ?? Infinity) <= lowWater) count += 1;
+    this.#recycler.add(this.#live.splice(0, count).map((segment) => segment.name));
+    this.#recycler.run();
   }
 
   retryFresh(): boolean {
-    if (this.state !== 'failed') return this.state === 'open';
-    return this.#fresh();
+    if (this.#state === 'failed') this.#makeFresh();
+    return this.#state === 'open';
   }
 
   spareWanted(): SpareRequest | undefined {
-    if (!this.#options.preallocate || this.#spareAsked || this.state !== 'open') return undefined;
-    this.#spareAsked = true;
-    if (this.#names.list().spares.length > 0) return undefined;
+    if (this.#state !== 'open' || !this.#recycler.wantsSpare()) return undefined;
     this.#sequence += 1;
-    const name = this.#names.spareName(this.#sequence);
-    return { directory: this.#options.directory, name, bytes: this.#options.segmentBytes };
+    return this.#recycler.requestSpare(this.#sequence);
   }
 
   close(): void {
-    if (this.#closed) return;
-    try {
-      if (this.#active !== undefined) this.sync();
-      this.#active?.segment.file.close();
-    } catch (error) {
-      // The next start decides by what it finds; nothing was acknowledged that it cannot find.
-      asGatewayError(error);
-    }
+    const active = this.#active;
     this.#active = undefined;
-    this.#closed = true;
+    this.#state = 'closed';
+    if (active === undefined) return;
+    try {
+      if (this.#unsynced.length > 0) syncBarrier(active.file, this.#options.syncMode);
+      active.file.close();
+    } catch (error) {
+      // Nothing can be answered any more; the next start decides by what it finds.
+      this.#options.observer?.failed(ownError(error));
+    }
   }
 
   bytesLive(): number {
-    return this.segments().reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.segments().reduce((sum, segment) => sum + segment.bytes, 0);
   }
 
   segments(): readonly SegmentSummary[] {
-    const older = this.#older.map(({ name, sequence, bytes, lastNumber }) => {
-      return { name, sequence, bytes, lastNumber, active: false };
-    });
+    const summaries: SegmentSummary[] = this.#live.map(({ name, sequence, bytes, lastNumber }) => ({
+      name,
+      sequence,
+      bytes,
+      lastNumber,
+      active: false,
+    }));
     const active = this.#active;
-    if (active === undefined) return older;
-    const { name, sequence } = active.segment;
-    const lastNumber = active.first === undefined ? undefined : active.last;
-    return [...older, { name, sequence, bytes: active.position, lastNumber, active: true }];
+    if (active !== undefined) {
+      const { name, sequence, position } = active;
+      const lastNumber = this.#unsynced.length > 0 ? this.#writtenTo : active.syncedTo;
+      summaries.push({
+        name,
+        sequence,
+        bytes: position,
+        lastNumber: lastNumber === 0 ? undefined : lastNumber,
+        active: true,
+      });
+    }
+    return summaries;
   }
 
-  #numbered({ count, payload, snapshot = false }: RecordInput): LogRecord {
-    assert(count >= 1, 'a log record takes a number');
-    const record = { number: this.#next, count, payload, snapshot };
-    this.#next += count;
-    assert(Number.isSafeInteger(this.#next), 'log numbers stay below 2^53');
-    return record;
-  }
-
-  #writable(): Active {
-    if (this.#active === undefined) throw this.#appendError(this.#failure);
+  #activeOrThrow(): ActiveSegment {
+    if (this.#active === undefined) throw refused(this.#failure);
     return this.#active;
   }
 
-  #write(active: Active, records: readonly LogRecord[], bytes: number): void {
-    const { syncMode } = this.#options;
-    const end = this.#rules.groupStart(active.position + bytes);
-    const mark = this.#syncedTo;
-    const pad = end - active.position - bytes;
-    const parts = encodeGroup(records, active.segment.salt, () => mark, pad);
-    active.segment.file.write(parts, active.position);
-    if (syncsGroups(syncMode)) this.#timedSync(active, bytes);
-    const first = present(records[0], 'first record of a group');
-    const last = lastNumberOf(present(records.at(-1), 'last record of a group'));
+  #numbered(input: RecordInput): LogRecord {
+    assert(input.count >= 1, 'log record takes a number');
+    const number = this.#next;
+    this.#next += input.count;
+    assert(Number.isSafeInteger(this.#next), 'log numbers stay below 2^53');
+    const { count, payload, snapshot } = input;
+    return { number, count, payload, snapshot: snapshot ?? false };
+  }
+
+  /** Before numbers are given: rotates a full or old segment, bounds what is unsynced. */
+  #makeRoom(bytes: number): void {
+    const active = this.#activeOrThrow();
+    const { segmentBytes, segmentAgeMs, clock, unsyncedBytesMax } = this.#options;
+    const full = active.position + bytes > segmentBytes;
+    const old = clock.monotonicMs() - active.openedMs >= segmentAgeMs;
+    if (active.hasGroups && (full || old)) this.#rotateActive(active);
+    else if (this.#unsyncedBytes + bytes > (unsyncedBytesMax ?? unsyncedBytesMaxDefault)) {
+      this.sync();
+    }
+  }
+
+  #write(active: ActiveSegment, records: readonly LogRecord[], bytes: number): void {
+    const { position, salt, file } = active;
+    const end = this.#rules.groupStart(position + bytes);
+    const mark = this.#settledTo;
+    const startedMs = this.#options.clock.monotonicMs();
+    try {
+      const pad = end - position - bytes;
+      file.write(
+        encodeGroup(records, salt, () => mark, pad),
+        position,
+      );
+      if (syncsGroups(this.#options.syncMode)) syncBarrier(file, this.#options.syncMode);
+    } catch (error) {
+      this.#replaceFailed(active, error);
+      throw refused(error);
+    }
     active.position = end;
-    active.first ??= first.number;
-    active.last = last;
-    this.#writtenTo = last;
-    if (syncsGroups(syncMode)) {
-      this.#syncedTo = last;
-      this.#mark = mark;
+    active.hasGroups = true;
+    this.#writtenTo = this.#next - 1;
+    if (syncsGroups(this.#options.syncMode)) {
+      this.#mark = Math.max(this.#mark, mark);
+      this.#settle(active, startedMs, bytes);
     } else {
       this.#unsynced.push(...records);
       this.#unsyncedBytes += bytes;
     }
   }
 
-  #timedSync(active: Active, bytes: number): void {
-    const { clock, syncMode, observer } = this.#options;
-    const startMs = clock.monotonicMs();
-    syncBarrier(active.segment.file, syncMode);
-    observer?.synced(clock.monotonicMs() - startMs, bytes);
+  /** Mode async, or before a rotation. The marks of the groups synced now are those of before. */
+  #syncActive(active: ActiveSegment): void {
+    const startedMs = this.#options.clock.monotonicMs();
+    syncBarrier(active.file, this.#options.syncMode);
+    if (this.#unsynced.length === 0) return;
+    this.#mark = Math.max(this.#mark, this.#settledTo);
+    this.#settle(active, startedMs, this.#unsyncedBytes);
   }
 
-  #settleSynced(): void {
-    this.#syncedTo = this.#writtenTo;
+  /** All that was written to the active segment is on the device. */
+  #settle(active: ActiveSegment, startedMs: number, bytes: number): void {
+    active.syncedTo = this.#writtenTo;
+    this.#keptTo = this.#writtenTo;
+    this.#settledTo = this.#writtenTo;
     this.#unsynced = [];
     this.#unsyncedBytes = 0;
+    this.#options.observer?.synced(this.#options.clock.monotonicMs() - startedMs, bytes);
   }
 
-  #rotateIfDue(bytes: number): void {
-    const active = this.#active;
-    if (active?.first === undefined) return;
-    const { segmentBytes, segmentAgeMs, clock } = this.#options;
-    const full = active.position + bytes > segmentBytes;
-    if (full || clock.monotonicMs() - active.createdMs >= segmentAgeMs) this.rotate();
-  }
-
-  /** After a device refused: the file is given up, and a fresh segment tried (L4). */
-  #refuse(error: unknown): GatewayError {
-    const cause = asGatewayError(error);
-    if (cause.kind === 'bug') throw cause;
-    this.#options.observer?.failed(cause);
-    this.#seal();
-    this.#fresh();
-    return this.#appendError(cause);
-  }
-
-  #appendError(cause: unknown): GatewayError {
-    const where = `${this.#options.directory}/${this.#options.prefix}*`;
-    return new GatewayError('HF_LOG_APPEND', `the log ${where} refused a group`, { cause });
-  }
-
-  /** The active segment becomes an older one, cut at the last number that is synced. */
-  #seal(): void {
-    const active = this.#active;
-    if (active === undefined) return;
-    this.#active = undefined;
-    const { file, name, sequence, salt } = active.segment;
+  /** The old segment is synced first, in every mode; if that fails it is a failure (L4). */
+  #rotateActive(active: ActiveSegment): void {
     try {
-      file.close();
+      this.#syncActive(active);
     } catch (error) {
-      // A descriptor that cannot be closed is not used again either.
-      asGatewayError(error);
-    }
-    if (active.first === undefined || active.first > this.#syncedTo) {
-      this.#emptied.push(name);
+      this.#replaceFailed(active, error);
       return;
     }
-    const lastNumber = Math.min(active.last, this.#syncedTo);
-    this.#older.push({ name, sequence, salt, bytes: active.position, lastNumber });
+    this.#retireActive(active);
+    this.#makeFresh();
   }
 
-  #fresh(): boolean {
+  #replaceFailed(active: ActiveSegment, error: unknown): void {
+    if (!(error instanceof GatewayError)) throw error;
+    this.#options.observer?.failed(error);
+    this.#retireActive(active);
+    this.#makeFresh();
+  }
+
+  /** Closes the active segment, which lives on up to its last synced record. */
+  #retireActive(active: ActiveSegment): void {
+    this.#active = undefined;
+    const { name, sequence, salt, position, syncedTo } = active;
+    if (syncedTo === 0) this.#recycler.add([name]);
+    else this.#live.push({ name, sequence, salt, bytes: position, lastNumber: syncedTo });
+    try {
+      active.file.close();
+    } catch (error) {
+      // The descriptor is gone either way, and all that counts in the segment was synced.
+      this.#options.observer?.failed(ownError(error));
+    }
+  }
+
+  /** Leaves state `open` with a fresh segment, or `failed` with the cause in `failure`. */
+  #makeFresh(): void {
     this.#sequence += 1;
-    const carried = this.#unsynced;
-    const older = this.#older.map(({ sequence, salt, lastNumber }) => {
-      return { sequence, salt, lastNumber };
-    });
     const plan = {
       sequence: this.#sequence,
-      older,
-      end: this.#syncedTo,
+      older: this.#live,
+      end: this.#keptTo,
       next: this.#next,
-      carried,
+      carried: this.#unsynced,
     };
     try {
-      const segment = makeFreshSegment(this.#options, this.#names, this.#rules, plan);
-      this.#activate(segment, carried);
-      return true;
+      const fresh = makeFreshSegment(this.#options, this.#names, this.#rules, plan);
+      this.#use(fresh);
     } catch (error) {
-      const failure = asGatewayError(error);
-      if (failure.kind === 'bug') throw failure;
-      this.#failure = failure;
-      this.#options.observer?.failed(failure);
-      return false;
+      this.#failure = ownError(error);
+      this.#state = 'failed';
+      this.#options.observer?.failed(this.#failure);
+      return;
     }
+    this.#recycler.run();
   }
 
-  #activate(segment: OpenSegment, carried: readonly LogRecord[]): void {
-    const last = carried.at(-1);
-    if (last !== undefined) this.#syncedTo = Math.max(this.#syncedTo, lastNumberOf(last));
-    this.#active = {
-      segment,
-      createdMs: this.#options.clock.monotonicMs(),
-      position: segment.position,
-      first: carried[0]?.number,
-      last: last === undefined ? 0 : lastNumberOf(last),
-    };
-    this.#writtenTo = Math.max(this.#writtenTo, this.#syncedTo);
-    this.#mark = this.#syncedTo;
+  #use(fresh: OpenSegment): void {
+    const lastCarried = this.#unsynced.at(-1);
+    const syncedTo = lastCarried === undefined ? 0 : lastNumberOf(lastCarried);
+    const openedMs = this.#options.clock.monotonicMs();
+    this.#active = { ...fresh, syncedTo, openedMs, hasGroups: false };
+    this.#keptTo = Math.max(this.#keptTo, syncedTo);
+    this.#mark = Math.max(this.#mark, this.#keptTo);
+    // Numbers between the last record and `next` are void from here on, by the header.
+    this.#settledTo = this.#next - 1;
+    this.#writtenTo = Math.max(this.#writtenTo, this.#settledTo);
     this.#unsynced = [];
     this.#unsyncedBytes = 0;
+    this.#state = 'open';
     this.#failure = undefined;
-    this.#spareAsked = false;
-    for (const name of this.#emptied.splice(0)) this.#retire(name);
-    assert(segment.position >= headerBytes(this.#older.length), 'a group starts behind the header');
+    this.#recycler.sparesChanged();
   }
+}
 
-  /** Makes a spare of the file, or unlinks it. False if the disk refuses: it stays. */
-  #retire(name: string): boolean {
-    const { files, preallocate, segmentBytes } = this.#options;
-    const path = this.#names.path(name);
-    try {
-      const size = files.size(path);
-      if (size === undefined) return true;
-      const spares = preallocate ? this.#names.list().spares.length : sparesMax;
-      if (size !== segmentBytes || spares >= sparesMax) {
-        files.unlink(path);
-        return true;
-      }
-      zeroHeader(this.#options, path);
-      this.#sequence += 1;
-      files.rename(path, this.#names.path(this.#names.spareName(this.#sequence)));
-      return true;
-    } catch (error) {
-      if (asGatewayError(error).kind === 'bug') throw error;
-      return false;
-    }
-  }
+/** `error` as a GatewayError; whatever else is thrown goes on up: it is not the disk's doing. */
+function ownError(error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error;
+  throw error;
+}
+
+function refused(cause: unknown): GatewayError {
+  const reason = cause instanceof Error ? `: ${cause.message}` : '';
+  return new GatewayError('HF_LOG_APPEND', `append refused${reason}`, { cause });
 }

@@ -33,8 +33,11 @@ export interface Replayed {
   /** Segments in which nothing counts any more. */
   readonly dead: readonly string[];
   readonly carried: readonly LogRecord[];
-  /** Last number that counts, 0 in an empty log; `mark`: highest mark found. */
+  /** Last number that counts, 0 in an empty log. */
   readonly lastNumber: number;
+  /** Last number that counts and is not carried. */
+  readonly keptTo: number;
+  /** Highest mark found. */
   readonly mark: number;
   /** Highest number seen anywhere, counting or not. */
   readonly highest: number;
@@ -45,6 +48,8 @@ export interface Replayed {
 }
 
 export interface ReplayTargets {
+  /** False leaves `quarantine` alone too. */
+  readonly copies: boolean;
   readonly lowWater: number;
   onRecord(record: LogRecord): void;
   onSynced?(number: number): void;
@@ -72,6 +77,7 @@ export class Replay {
   /** Numbers up to here are accounted for; `#lastNumber` is the last that a record took. */
   #settled = 0;
   #lastNumber = 0;
+  #keptTo = 0;
   #mark = 0;
   #highest: number;
   #ended = false;
@@ -95,7 +101,7 @@ export class Replay {
     this.#rules = rules;
     this.#survey = survey;
     this.#targets = targets;
-    this.rot = new RotFindings(options);
+    this.rot = new RotFindings(options, targets.copies);
     this.#dead = [...survey.dead];
     this.#highest = Math.max(survey.highest, targets.lowWater);
   }
@@ -109,12 +115,12 @@ export class Replay {
     if (newest !== undefined) this.#targets.onSynced?.(markOfHeader(newest.header));
     for (const segment of older) this.#replayOlder(segment);
     this.#replayLatest();
-    const carried = this.#rules.carry(this.#tail);
     return {
       live: this.#live,
       dead: this.#dead,
-      carried,
+      carried: this.#tail,
       lastNumber: this.#lastNumber,
+      keptTo: this.#keptTo,
       mark: this.#mark,
       highest: this.#highest,
       snapshot: this.#snapshot,
@@ -128,6 +134,7 @@ export class Replay {
   #replayOlder(segment: OlderSegment): void {
     const { name, sequence, salt, cut, state, header } = segment;
     this.#highest = Math.max(this.#highest, cut);
+    this.#keptTo = Math.max(this.#keptTo, cut);
     if (cut <= this.#targets.lowWater) {
       // All filed. What still stands is kept and listed until its owner releases it (L6).
       const bytes = this.#sizeOf(name);
@@ -140,10 +147,15 @@ export class Replay {
     if (state === 'missing') {
       this.rot.alarm('segment-missing', name, `${name} is gone; its last number was ${cut}`);
       this.#trail = { segment: name, bytes: undefined, position: 0 };
+      this.#expect(cut);
       return;
     }
     if (state !== 'valid') {
-      this.rot.alarm('segment-header-bad', name, `${name} has a ${state} header; its records count`);
+      this.rot.alarm(
+        'segment-header-bad',
+        name,
+        `${name} has a ${state} header; its records count`,
+      );
     }
     const loaded = { name, sequence, salt, header, bytes: this.#load(name) };
     this.#enter(loaded);
@@ -152,6 +164,7 @@ export class Replay {
       this.#highest = Math.max(this.#highest, lastNumberOf(found));
       if (lastNumberOf(found) <= cut) this.#take(found, loaded, cut);
     }
+    this.#expect(cut);
     this.#live.push({ name, sequence, salt, bytes: loaded.bytes.length, lastNumber: cut });
     this.#progress(loaded.bytes.length);
   }
@@ -167,7 +180,8 @@ export class Replay {
       const segment = { name, sequence, salt, header, bytes: this.#load(name) };
       const found = findAll(segment);
       this.#mark = Math.max(this.#mark, markOfHeader(header));
-      floor = Math.max(header.next - 1, ...found.map(lastNumberOf));
+      this.#keptTo = Math.max(this.#keptTo, header.end);
+      floor = highestOf(found, header.next - 1);
       loaded.push({ segment, found });
     }
     for (const { name, sequence } of unlisted) {
@@ -180,7 +194,7 @@ export class Replay {
       }
       const segment = { name, sequence, salt, header: undefined, bytes };
       const found = findAll(segment);
-      floor = Math.max(floor, ...found.map(lastNumberOf));
+      floor = highestOf(found, floor);
       loaded.push({ segment, found });
       this.rot.alarm('segment-unlisted', name, `${name} has a bad header; its records count`);
     }
@@ -198,18 +212,21 @@ export class Replay {
     }
   }
 
-  #takeLatest(segment: LoadedSegment, found: readonly FoundRecord[], marks: readonly number[]): void {
+  #takeLatest(
+    segment: LoadedSegment,
+    found: readonly FoundRecord[],
+    marks: readonly number[],
+  ): void {
     const { name, sequence, salt, header, bytes } = segment;
     this.#enter(segment);
     let lastKept = 0;
-    let first: number | undefined;
     for (const [index, record] of found.entries()) {
       const mark = Math.max(marks[index] ?? 0, header === undefined ? 0 : markOfHeader(header));
       if (!this.#take(record, segment, mark)) continue;
-      first ??= record.number;
-      if (lastNumberOf(record) > this.#mark) this.#tail.push(keep(record));
+      if (this.#rules.carries(record.number, this.#mark)) this.#tail.push(keep(record));
       else lastKept = lastNumberOf(record);
     }
+    this.#keptTo = Math.max(this.#keptTo, lastKept);
     // The end of the header's promise: carried records that are missing at the end are rot too.
     if (header !== undefined && !this.#ended) this.#expect(markOfHeader(header));
     if (!this.#ended && this.#begunBehind(segment)) this.#tornRecords += 1;
@@ -237,8 +254,7 @@ export class Replay {
       this.#expect(markOfHeader(header));
       this.#settle(header.next - 1);
     }
-    const isNext = record.number === this.#settled + 1;
-    if (!isNext && record.number <= this.#settled) {
+    if (record.number <= this.#settled) {
       this.#leave(record);
       return false;
     }
@@ -247,7 +263,7 @@ export class Replay {
       this.#tornRecords += 1;
       return false;
     }
-    if (!isNext) this.#expect(record.number - 1, record.position);
+    this.#expect(record.number - 1, record.position);
     this.#leave(record);
     this.#settled = lastNumberOf(record);
     this.#lastNumber = this.#settled;
@@ -324,6 +340,10 @@ function findAll({ bytes, header, salt }: LoadedSegment): FoundRecord[] {
   const all: FoundRecord[] = [];
   for (let found = scanner.next(); found !== undefined; found = scanner.next()) all.push(found);
   return all;
+}
+
+function highestOf(records: readonly FoundRecord[], floor: number): number {
+  return records.reduce((highest, record) => Math.max(highest, lastNumberOf(record)), floor);
 }
 
 /** Salt of the first record above `floor` in a segment whose own header is lost. */

@@ -19,8 +19,12 @@ export class RotFindings {
   readonly alarms: LogAlarm[] = [];
   readonly #options: LogOptions;
 
-  constructor(options: LogOptions) {
+  readonly #copies: boolean;
+
+  /** `copies` false: only looks. */
+  constructor(options: LogOptions, copies: boolean) {
     this.#options = options;
+    this.#copies = copies;
   }
 
   alarm(kind: LogAlarm['kind'], segment: string, message: string): void {
@@ -38,7 +42,7 @@ export class RotFindings {
   }
 
   #copy({ segment, bytes, from, to }: BadRange): string | undefined {
-    if (bytes === undefined) return undefined;
+    if (bytes === undefined || !this.#copies) return undefined;
     const { files, quarantine, prefix } = this.#options;
     const path = `${quarantine}/${segment}.${from}-${to}`;
     try {
@@ -55,7 +59,11 @@ export class RotFindings {
       return path;
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
-      this.alarm('quarantine-failed', segment, `${prefix}: no copy in quarantine: ${error.message}`);
+      this.alarm(
+        'quarantine-failed',
+        segment,
+        `${prefix}: no copy in quarantine: ${error.message}`,
+      );
       return undefined;
     }
   }

@@ -74,6 +74,7 @@ export function inspectWal(
   const survey = surveySegments(logOptions, names);
   const replay = new Replay(logOptions, names, logRules, survey, {
     lowWater: options.lowWater ?? 0,
+    copies: false,
     onRecord: ({ number, count, payload }) => {
       onRecord(inspected(number, count, payload));
     },
