@@ -1,0 +1,185 @@
+/**
+ * The main job on real input: a real Telegraf writes by four of its outputs at once, the gateway is
+ * killed twice meanwhile, and every point that Telegraf's own file output lists is in each database
+ * afterwards, with nothing dropped on the way.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t from 'tap';
+import { GatewayClient, quoted } from '../../support/gateway-client.ts';
+import { GatewayProcess } from '../../support/gateway-process.ts';
+import { exactNumber, LineReference } from '../../support/line-reference.ts';
+import { rowKey, type PlainRow } from '../../support/plain-row.ts';
+import { isLongRun } from '../../support/random.ts';
+import { required } from '../../support/requirements.ts';
+import { telegrafBinary, telegrafRequirements } from '../../support/telegraf-binary.ts';
+
+const databases = ['from_v1', 'from_v2', 'from_v3', 'from_http'] as const;
+const sendingMs = isLongRun() ? 120_000 : 26_000;
+
+function telegrafConfig(url: string, oracle: string, log: string): string {
+  return `
+[agent]
+  interval = "1s"
+  flush_interval = "1s"
+  metric_buffer_limit = 200000
+  hostname = "edge box, 1"
+  logfile = ${JSON.stringify(log)}
+[[inputs.cpu]]
+[[inputs.mem]]
+[[inputs.disk]]
+[[inputs.system]]
+[[inputs.internal]]
+[[outputs.file]]
+  files = [${JSON.stringify(oracle)}]
+  data_format = "influx"
+[[outputs.influxdb]]
+  urls = ["${url}"]
+  database = "from_v1"
+[[outputs.influxdb_v2]]
+  urls = ["${url}"]
+  bucket = "from_v2"
+  organization = "any"
+[[outputs.influxdb_v3]]
+  urls = ["${url}"]
+  database = "from_v3"
+[[outputs.http]]
+  url = "${url}/api/v1/write/line-protocol"
+  data_format = "influx"
+  content_encoding = "gzip"
+  [outputs.http.headers]
+    x-arc-database = "from_http"
+`;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** One value of one point; what must be there, whatever rows it is spread over. */
+type Cells = Map<string, string>;
+
+function cellKey(row: Pick<PlainRow, 'measurement' | 'tags' | 'time'>, field: string): string {
+  return `${rowKey({ ...row, database: '', fields: {} })} ${field}`;
+}
+
+interface Oracle {
+  readonly cells: Cells;
+  readonly points: number;
+  readonly tagsOf: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly dropped: number;
+}
+
+function readOracle(path: string): Oracle {
+  const { rows, bad } = new LineReference(readFileSync(path));
+  if (bad.length > 0) throw new Error(`Telegraf wrote a line that is none: ${bad[0]?.text}`);
+  const cells: Cells = new Map();
+  const tagsOf = new Map<string, Set<string>>();
+  let dropped = 0;
+  for (const { measurement, tags, fields, timeUs } of rows) {
+    const time = timeUs ?? 0n;
+    const known = tagsOf.get(measurement) ?? new Set();
+    tagsOf.set(measurement, known);
+    for (const tag of tags.keys()) known.add(tag);
+    for (const [field, value] of fields) {
+      cells.set(cellKey({ measurement, tags: Object.fromEntries(tags), time }, field), value);
+      const isDrop = /^metrics_(dropped|rejected)$/.test(field) && value !== 'number:0';
+      if (isDrop) dropped += 1;
+    }
+  }
+  return { cells, points: rows.length, tagsOf, dropped };
+}
+
+function valueOf(value: PlainRow['fields'][string]): string {
+  if (typeof value === 'boolean') return `boolean:${value ? 1 : 0}`;
+  return typeof value === 'string' ? `string:${value}` : exactNumber(value);
+}
+
+async function readCells(client: GatewayClient, database: string, oracle: Oracle): Promise<Cells> {
+  const cells: Cells = new Map();
+  for (const [measurement, tags] of oracle.tagsOf) {
+    for (const row of await client.rows({ database, measurement, tags: [...tags] })) {
+      for (const [field, value] of Object.entries(row.fields)) {
+        cells.set(cellKey(row, field), valueOf(value));
+      }
+    }
+  }
+  return cells;
+}
+
+/** Sends for a while, with the gateway killed and started again twice. */
+async function sendThroughKills(
+  start: () => GatewayProcess,
+  telegraf: ChildProcess,
+): Promise<GatewayProcess> {
+  let gateway = start();
+  await gateway.ready();
+  for (let kill = 0; kill < 2; kill += 1) {
+    await sleep(sendingMs / 3);
+    if (telegraf.exitCode !== null) throw new Error('Telegraf ended');
+    await gateway.kill();
+    // Long enough for each output to fail at least once.
+    await sleep(1500);
+    gateway = start();
+    await gateway.ready();
+  }
+  await sleep(sendingMs / 3);
+  return gateway;
+}
+
+t.setTimeout(600_000);
+const skip = required('telegraf', telegrafRequirements);
+
+void t.test('every point of a real Telegraf survives two kills', { skip }, async (t) => {
+  const scratch = mkdtempSync(join(tmpdir(), 'holdfast-telegraf-'));
+  const oraclePath = join(scratch, 'oracle');
+  const logPath = join(scratch, 'telegraf.log');
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  writeFileSync(join(scratch, 'telegraf.conf'), telegrafConfig(url, oraclePath, logPath));
+  const start = (): GatewayProcess =>
+    GatewayProcess.start({ dataDirectory: join(scratch, 'data'), port });
+  const telegraf = spawn(telegrafBinary(), ['--config', join(scratch, 'telegraf.conf')], {
+    stdio: 'ignore',
+  });
+  let gateway: GatewayProcess | undefined;
+  t.teardown(async () => {
+    telegraf.kill('SIGKILL');
+    await gateway?.kill();
+    rmSync(scratch, { recursive: true, force: true });
+  });
+  gateway = await sendThroughKills(start, telegraf);
+  telegraf.kill('SIGTERM');
+  await once(telegraf, 'exit');
+
+  const oracle = readOracle(oraclePath);
+  t.comment(`${oracle.points} points, ${oracle.cells.size} values`);
+  t.ok(oracle.points > 200, 'Telegraf sent something to speak of');
+  const client = new GatewayClient(url);
+  for (const database of databases) {
+    const cells = await readCells(client, database, oracle);
+    const wrong = [...oracle.cells].filter(([key, value]) => cells.get(key) !== value);
+    t.same(wrong.slice(0, 3), [], `${database}: ${wrong.length} of ${oracle.cells.size} missing`);
+  }
+  const tables = await client.query(`SHOW TABLES FROM ${quoted('from_v1')}`);
+  t.ok(tables.rows.length >= 5, 'each input has its measurement');
+  const told = readFileSync(logPath, 'utf8').split('\n');
+  t.ok(
+    told.some((line) => line.includes('refused')),
+    'it met the gateway being away',
+  );
+  const drops = told.filter((line) => /drop|reject/i.test(line));
+  t.same(drops, [], 'its log tells of no drop');
+  t.equal(oracle.dropped, 0, 'its own counters tell of no drop');
+  t.equal(await gateway.stop(), 0, 'the gateway stops cleanly');
+});
