@@ -75,7 +75,7 @@ export class RowPlacer {
     if (this.#cells + cells > this.#cellsMax) {
       return { kind: 'cap', reason: `max cells per request exceeded: ${this.#cellsMax}` };
     }
-    if (!this.#isKnown(scanner, series)) {
+    if (!this.#isKnown(scanner, series, cache)) {
       const refusal = this.#admit(scanner, series, cache);
       if (refusal !== undefined) return refusal;
     }
@@ -106,12 +106,13 @@ export class RowPlacer {
   }
 
   /** True if the columns of all the line's tags and fields stand. */
-  #isKnown(scanner: LineScanner, series: Series): boolean {
+  #isKnown(scanner: LineScanner, series: Series, cache: SeriesCache): boolean {
     const { slots, forms, count } = scanner.fields;
-    if (!series.admitted) return false;
+    if (!series.admitted && !series.hasColumns) return false;
     for (let place = 0; place < count; place += 1) {
       if (slots[place]?.refs[forms[place] ?? 0] === undefined) return false;
     }
+    if (!series.admitted) remember(series, cache);
     return true;
   }
 
@@ -135,10 +136,7 @@ export class RowPlacer {
     layout.measurementId = admitted.entry.id;
     const { columns } = admitted;
     for (const [index, slot] of series.tagSlots.entries()) slot.ref = columns[index];
-    if (!series.admitted) {
-      series.admitted = true;
-      cache.add(series);
-    }
+    if (!series.admitted) remember(series, cache);
     for (const [index, place] of places.entries()) {
       const slot = present(fields.slots[place], 'slot of a field');
       slot.refs[fields.forms[place] ?? 0] = columns[series.tagSlots.length + index];
@@ -219,4 +217,10 @@ export class RowPlacer {
     }
     return kept;
   }
+}
+
+/** Puts a series of which a row is taken into the cache. */
+function remember(series: Series, cache: SeriesCache): void {
+  series.admitted = true;
+  cache.add(series);
 }

@@ -45,6 +45,13 @@ export class Series {
     this.values = values;
   }
 
+  /** True if other series brought columns for all its tags. */
+  get hasColumns(): boolean {
+    if (this.layout.measurementId === undefined) return false;
+    for (const { ref } of this.tagSlots) if (ref === undefined) return false;
+    return true;
+  }
+
   /** Roughly what it holds in memory. */
   get bytes(): number {
     const seriesBytes = 250;

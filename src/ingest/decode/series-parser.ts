@@ -3,7 +3,7 @@
  * are those of InfluxDB 1 and of the Go implementation: a backslash before a comma, a space or (in
  * tags) an equals sign; any other backslash stands for itself, also before another backslash.
  */
-import { byteSpace, type ByteSpace } from './bytes.ts';
+import type { ByteSpace } from './bytes.ts';
 import type { TagSlot } from './layout.ts';
 import { tagStride } from './batch-builder.ts';
 import { Series, type SeriesCache } from './series-cache.ts';
@@ -176,12 +176,11 @@ function keepValues(
   }
   const tags = new Int32Array(values.length * tagStride);
   const { space: kept, offset } = cache.arena.keep(all);
-  const own = byteSpace(all);
-  let at = 0;
+  let at = offset;
   for (const [index, value] of values.entries()) {
-    tags[index * tagStride] = offset + at;
+    tags[index * tagStride] = at;
     tags[index * tagStride + 1] = value.length;
-    tags[index * tagStride + 2] = cache.hash(own, at, value.length);
+    tags[index * tagStride + 2] = cache.hash(kept, at, value.length);
     at += value.length;
   }
   return { tags, kept };
