@@ -147,18 +147,21 @@ void t.test('every point of a real Telegraf survives two kills', { skip }, async
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   writeFileSync(join(scratch, 'telegraf.conf'), telegrafConfig(url, oraclePath, logPath));
-  const start = (): GatewayProcess =>
-    GatewayProcess.start({ dataDirectory: join(scratch, 'data'), port });
+  const started: GatewayProcess[] = [];
+  const start = (): GatewayProcess => {
+    const gateway = GatewayProcess.start({ dataDirectory: join(scratch, 'data'), port });
+    started.push(gateway);
+    return gateway;
+  };
   const telegraf = spawn(telegrafBinary(), ['--config', join(scratch, 'telegraf.conf')], {
     stdio: 'ignore',
   });
-  let gateway: GatewayProcess | undefined;
   t.teardown(async () => {
     telegraf.kill('SIGKILL');
-    await gateway?.kill();
+    for (const gateway of started) await gateway.kill();
     rmSync(scratch, { recursive: true, force: true });
   });
-  gateway = await sendThroughKills(start, telegraf);
+  const gateway = await sendThroughKills(start, telegraf);
   telegraf.kill('SIGTERM');
   await once(telegraf, 'exit');
 
