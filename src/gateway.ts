@@ -9,7 +9,6 @@
  * I3. A thread of a log that ends by itself stops the gateway: nothing can be made durable.
  */
 import { randomInt } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from './base/config/derive.ts';
 import {
   gatewayIdOf,
@@ -22,6 +21,7 @@ import { asGatewayError, GatewayError } from './base/errors/gateway-error.ts';
 import { present } from './base/lib/assert.ts';
 import { systemClock, type Clock } from './base/lib/clock.ts';
 import { version } from './base/lib/version.ts';
+import { within } from './base/lib/within.ts';
 import { Alarms } from './base/telemetry/alarms.ts';
 import type { Logger } from './base/telemetry/log.ts';
 import { Metrics } from './base/telemetry/metrics.ts';
@@ -46,13 +46,16 @@ import { CommitClient } from './log/journal/commit-client.ts';
 import { highestLsn } from './log/journal/live-state.ts';
 import { LowWater } from './log/wal/low-water.ts';
 import { decodeRequest, encodeRequest } from './log/wal/request-record.ts';
-import { WalClient, type AppendDone } from './log/wal/wal-client.ts';
+import { WalClient } from './log/wal/wal-client.ts';
+import { walOptions } from './log/wal/wal-options.ts';
 import { Queries } from './query/queries.ts';
 import { queryHost } from './query/snapshots.ts';
+import { Databases } from './storage/catalog/databases.ts';
 import { SchemaRegistry } from './storage/catalog/schema-registry.ts';
 import { EncoderPool } from './storage/parquet/encoder-pool.ts';
 import { refuseCaseInsensitive } from './system/file-system.ts';
 import { acquireDataLock, type DataLock } from './system/lock.ts';
+import { RestartWatch } from './system/restart-watch.ts';
 import { SpaceWatch } from './system/space.ts';
 
 /** Entries of threads and of the query process. */
@@ -81,11 +84,7 @@ export interface GatewayParts {
   readonly commitOrder?: CommitOrder;
 }
 
-const productParts: GatewayParts = {
-  threads: productThreads,
-  files: nodeFiles,
-  clock: systemClock,
-};
+const productParts = { threads: productThreads, files: nodeFiles, clock: systemClock } as const;
 
 export interface Gateway {
   readonly url: string;
@@ -106,6 +105,9 @@ const encoderWasmBytesMax = 192 * 1024 * 1024;
 const seriesCacheBytesMax = 32 * 1024 * 1024;
 
 const flushTimes = { tickMs: 250, retryMsMin: 500, retryMsMax: 30_000 } as const;
+
+/** How long a log may be failed before a new start is tried (W5). */
+const giveUpMs = 60_000;
 
 /** How often alarms that are only seen by looking are looked at. */
 const watchMs = 1000;
@@ -211,12 +213,12 @@ class RunningGateway implements Gateway {
   readonly #admission: Admission;
   readonly #flusher: Flusher;
   readonly #lowWater: LowWater;
+  readonly #restartWatch = new RestartWatch(giveUpMs, this.#failure.resolve);
   readonly #queries: Queries;
   readonly #figures: Figures;
   readonly #http: HttpFront;
   #recovery = { bytes: 0, bytesTotal: 0, rows: 0 };
   #wal: WalClient | undefined;
-  // Told to whoever asks; writes are open in `ready` only.
   #phase: GatewayPhase = 'recovering';
   #watch: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
@@ -261,8 +263,7 @@ class RunningGateway implements Gateway {
       this.#lowWater.safe(commit);
     });
     commits.onState((state) => {
-      if (state === 'failed') alarms.raise('journal_failed');
-      else alarms.clear('journal_failed');
+      this.#logState('journal', state, undefined);
     });
     commits.onAlarm(({ kind, message, details }) => {
       if (kind === 'journal-damaged') alarms.raise('journal_rot', message);
@@ -291,8 +292,9 @@ class RunningGateway implements Gateway {
 
   async #close(): Promise<void> {
     const { commits, encoder, space, lock, config, logger } = this.#opened;
-    const endMs = this.#opened.parts.clock.monotonicMs() + config.server.shutdownTimeoutMs;
-    const leftMs = () => Math.max(0, endMs - this.#opened.parts.clock.monotonicMs());
+    const { clock } = this.#opened.parts;
+    const endMs = clock.monotonicMs() + config.server.shutdownTimeoutMs;
+    const leftMs = () => Math.max(0, endMs - clock.monotonicMs());
     this.#phase = 'stopping';
     this.#admission.stop();
     await within(this.#http.drain(), leftMs() / 3);
@@ -318,34 +320,25 @@ class RunningGateway implements Gateway {
       buffers,
       room: () => this.#flusher.whenBelow(roomBytes),
     });
-    const { directory, segmentBytes, segmentAgeMs, syncMode, queueBytesMax } = config.wal;
+    const options = walOptions(config.wal, {
+      thread: parts.threads.wal,
+      spareThread: parts.threads.spare,
+      quarantine: directories.quarantine,
+      clock: parts.clock,
+    });
     try {
-      const wal = await WalClient.open(
-        {
-          thread: parts.threads.wal,
-          spareThread: parts.threads.spare,
-          directory,
-          quarantine: directories.quarantine,
-          segmentBytes,
-          segmentAgeMs,
-          syncMode,
-          asyncIntervalMs: config.wal.asyncIntervalMs ?? 0,
-          queueBytesMax,
-          clock: parts.clock,
+      const wal = await WalClient.open(options, {
+        lowWater: commits.seed.lowWater,
+        floor: highestLsn(commits.seed),
+        sink: async (records, progress) => {
+          commits.walSynced(progress.syncedTo);
+          await replay.take(records, progress.syncedTo);
+          this.#recovery = { ...progress, rows: replay.counts.rows };
         },
-        {
-          lowWater: commits.seed.lowWater,
-          floor: highestLsn(commits.seed),
-          sink: async (records, progress) => {
-            commits.walSynced(progress.syncedTo);
-            await replay.take(records, progress.syncedTo);
-            this.#recovery = { ...progress, rows: replay.counts.rows };
-          },
-        },
-      );
+      });
       this.#attach(wal);
       logger.info({ ...wal.recovery, ...replay.counts }, 'the write-ahead log is read');
-      this.#phase = 'ready';
+      if (this.#phase === 'recovering') this.#phase = 'ready';
       this.#flusher.flushOpen();
       this.#replayed.resolve();
     } catch (error) {
@@ -361,9 +354,10 @@ class RunningGateway implements Gateway {
       alarms.raise('wal_rot', message, segment);
     }
     wal.onState((state, cause) => {
-      if (state === 'failed') alarms.raise('wal_failed', cause?.message);
-      else alarms.clear('wal_failed');
+      this.#logState('wal', state, cause);
     });
+    this.#logState('wal', wal.state, undefined);
+    wal.release(this.#lowWater.released);
     wal.onSynced((lsn) => {
       commits.walSynced(lsn);
     });
@@ -372,6 +366,17 @@ class RunningGateway implements Gateway {
     wal.onExit((error) => {
       this.#failure.resolve(error);
     });
+  }
+
+  #logState(log: 'wal' | 'journal', state: 'open' | 'failed', cause?: GatewayError): void {
+    const { alarms } = this.#opened;
+    if (state === 'failed') {
+      alarms.raise(`${log}_failed`, cause?.message);
+      this.#restartWatch.failed(log, cause);
+    } else {
+      alarms.clear(`${log}_failed`);
+      this.#restartWatch.recovered(log);
+    }
   }
 
   #makeFlusher(): Flusher {
@@ -408,10 +413,15 @@ class RunningGateway implements Gateway {
         recovered: () => this.#phase !== 'recovering',
         diskFull: () => space.full,
         walFailed: () => this.#wal?.state === 'failed',
+        walBytes: () => this.#wal?.status().bytesLive ?? 0,
         walOldestUnsyncedMs: () => this.#wal?.oldestUnsyncedMs ?? 0,
         bufferBytes: () => buffers.bytes + hot.bytes,
       },
-      { memoryBytesMax: config.ingest.memoryBytes, unsyncedMsMax },
+      {
+        memoryBytesMax: config.ingest.memoryBytes,
+        walBytesMax: config.wal.bytesMax,
+        unsyncedMsMax,
+      },
     );
   }
 
@@ -423,11 +433,6 @@ class RunningGateway implements Gateway {
       seed: randomInt(2 ** 31),
       cacheBytesMax: seriesCacheBytesMax,
     });
-    const log = {
-      append: (payload: Uint8Array, count: number, done: AppendDone) => {
-        present(this.#wal, 'write-ahead log').append(payload, count, done);
-      },
-    };
     return new Door(
       {
         admission: this.#admission,
@@ -435,7 +440,7 @@ class RunningGateway implements Gateway {
         rejectedBatch: (rejected, request, nowUs) =>
           rejectedBatch(registry, rejected, request, nowUs),
         encode: encodeRequest,
-        log,
+        log: () => present(this.#wal, 'write-ahead log'),
         buffers,
         clock: parts.clock,
         databaseExists: (name) => registry.hasDatabase(name),
@@ -483,15 +488,7 @@ class RunningGateway implements Gateway {
       version,
     });
     status.feed(metrics);
-    const databases = {
-      list: () => registry.databases(),
-      create: async (name: string) => {
-        if (registry.hasDatabase(name)) return;
-        const refusal = registry.createDatabase(name);
-        if (refusal !== undefined) throw new GatewayError('HF_PARAMETER', refusal.reason);
-        await commits.commit({ kind: 'schema', ...registry.takeChanges([]) }, []);
-      },
-    };
+    const databases = new Databases(registry, commits);
     const { server, query, wal } = config;
     const door = this.#makeDoor();
     const queries = this.#queries;
@@ -500,10 +497,4 @@ class RunningGateway implements Gateway {
       { ...server, queryTimeoutMs: query.timeoutMs, durability: wal.durability },
     );
   }
-}
-
-/** Resolves when `promise` has settled or `milliseconds` have passed. */
-async function within(promise: Promise<unknown>, milliseconds: number): Promise<void> {
-  const late = sleep(milliseconds, undefined, { ref: false });
-  await Promise.race([promise, late]);
 }

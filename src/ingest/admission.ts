@@ -16,6 +16,8 @@ export interface AdmissionSources {
   diskFull(): boolean;
   /** True while the write-ahead log has no segment to write to. */
   walFailed(): boolean;
+  /** Bytes of live segments of the write-ahead log. */
+  walBytes(): number;
   /** Age in milliseconds of the oldest group that is not synced yet; 0 if there is none. */
   walOldestUnsyncedMs(): number;
   /** Bytes of buffers, sealed flushes and hot chunks. */
@@ -25,6 +27,8 @@ export interface AdmissionSources {
 export interface AdmissionLimits {
   /** `ingest.memory` in bytes. */
   readonly memoryBytesMax: number;
+  /** `wal.size_max` in bytes: reached only if flushes fail or cannot keep up. */
+  readonly walBytesMax: number;
   /** Telegraf gives up after 5 s: later answers would make it send the same rows again. */
   readonly unsyncedMsMax: number;
 }
@@ -63,6 +67,10 @@ export class Admission {
     }
     if (this.#sources.diskFull()) {
       return new GatewayError('HF_DISK_FULL', 'free space is below the hard watermark');
+    }
+    const walBytes = this.#sources.walBytes();
+    if (walBytes > this.#limits.walBytesMax) {
+      return new GatewayError('HF_WAL_FULL', `the write-ahead log holds ${walBytes} bytes`);
     }
     const waitedMs = this.#sources.walOldestUnsyncedMs();
     if (waitedMs > this.#limits.unsyncedMsMax) {

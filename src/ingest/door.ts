@@ -43,7 +43,8 @@ export interface DoorDeps {
   rejectedBatch(rejected: readonly Rejection[], request: WriteRequest, nowUs: number): ColumnBatch;
   /** Bytes of the record of a decided request. */
   encode(request: RequestBatch): Uint8Array;
-  readonly log: RecordLog;
+  /** The log, once it is read; no request is admitted before. */
+  log(): RecordLog;
   readonly buffers: RowSink;
   readonly clock: Clock;
   databaseExists(name: string): boolean;
@@ -124,7 +125,7 @@ export class Door implements WriteDoor {
     const count = totalRows(request.batches);
     const payload = this.#deps.encode(request);
     return new Promise((resolve, reject) => {
-      this.#deps.log.append(payload, count, (error, lsn) => {
+      this.#deps.log().append(payload, count, (error, lsn) => {
         if (error !== undefined) {
           reject(error);
           return;

@@ -165,6 +165,11 @@ export const errorCodes = {
       'Buffers, queued flushes and requests fill ingest.memory: rows come faster than files go.',
     remedy: 'Senders try again by themselves; raise ingest.memory or look at the disk if it stays.',
   },
+  HF_WAL_FULL: {
+    kind: 'overload',
+    cause: 'The write-ahead log has reached wal.size_max, because what it holds cannot be filed.',
+    remedy: 'Look at the alarm flush_failing; senders try again by themselves once files are made.',
+  },
   HF_WAL_STALLED: {
     kind: 'overload',
     cause:

@@ -45,7 +45,8 @@ export function flushLimits(ingest: IngestConfig, wal: WalConfig): FlushLimits {
     rowsMin: ingest.bufferMinRows,
     ageMsMax: ingest.bufferAgeMaxMs,
     openBytesMax: Math.floor(ingest.memoryBytes * openShareMax),
-    walBytesMax: wal.bytesMax,
+    // Writes are refused at all of it: flushing begins while half is still free.
+    walBytesMax: Math.floor(wal.bytesMax / 2),
   };
 }
 

@@ -22,6 +22,11 @@ export class LowWater {
     this.#release = release;
   }
 
+  /** LSN up to which the log was told to let go, also if there was no log yet to tell. */
+  get released(): number {
+    return this.#released;
+  }
+
   /** Called for every commit, in order, in the tick in which it becomes visible. */
   visible(commit: Commit): void {
     const { number, lowWater } = commit;
