@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { CatalogState } from '../../../../src/base/model/commit.ts';
 import type { Precision } from '../../../../src/ingest/decode/types.ts';
 import { plainRows } from '../../../support/decoded-rows.ts';
 import { newDecoder } from '../../../support/line-decoder.ts';
@@ -303,24 +304,57 @@ t.test('what is remembered of series is bounded, and forgetting changes no row',
   }
 });
 
-t.test('a registry that starts over is asked again', async (t) => {
+const emptyState: CatalogState = {
+  commit: 0,
+  databases: [],
+  measurements: [],
+  columns: [],
+  files: [],
+  removed: [],
+  positions: [],
+  lowWater: 0,
+  fileIdsTo: 0,
+};
+
+t.test('a registry that starts over is asked again, also in the middle of a request', async (t) => {
   const { registry, decode } = newDecoder();
   await decode('m,h=a f=1,g="x"\n');
-  registry.load({
-    commit: 0,
-    databases: [],
-    measurements: [],
-    columns: [],
-    files: [],
-    removed: [],
-    positions: [],
-    lowWater: 0,
-    fileIdsTo: 0,
+  registry.load(emptyState);
+  const { rows } = await decode('m,h=a f=2\nm,h=a g=1\n');
+  t.equal(rows, 2, 'g was a string in the registry of before');
+  t.equal(registry.find('d', 'm')?.columns.length, 3);
+  let loads = 0;
+  await decode('m,h=a f=1\n'.repeat(5000), {
+    yieldNow: () => {
+      loads += 1;
+      if (loads === 1) registry.load(emptyState);
+      return Promise.resolve();
+    },
   });
-  const { batches, rows } = await decode('m,h=a g=1\n');
-  t.equal(rows, 1, 'g was a string in the registry of before');
+  t.ok(loads > 1);
   t.equal(registry.find('d', 'm')?.columns.length, 2);
-  t.equal(batches[0]?.columns[1]?.column.physical.type, 'double');
+});
+
+t.test('an integer of minus zero is zero, also in a column of floats', async (t) => {
+  const { batches } = await newDecoder().decode('m f=1.5\nm f=-0i\nm f=-0\n');
+  const [values] = batches[0]?.columns ?? [];
+  t.ok(Object.is(values?.values[1], 0));
+  t.ok(Object.is(values?.values[2], -0));
+});
+
+t.test('an escaped newline does not end a bad line, and is counted', async (t) => {
+  const { rejected: bad } = await newDecoder().decode(
+    'm f=1x a\\\nn f=1\nbad\nm,a=b\\\nn f=1\nbad',
+  );
+  t.same(
+    bad.map(({ line, text }) => [line, text]),
+    [
+      [1, 'm f=1x a\\\nn f=1'],
+      [3, 'bad'],
+      [4, 'm,a=b\\\nn f=1'],
+      [6, 'bad'],
+    ],
+  );
 });
 
 t.test('series written with their tags in another order have the same columns', async (t) => {
