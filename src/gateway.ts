@@ -59,13 +59,9 @@ import { RestartWatch } from './system/restart-watch.ts';
 import { SpaceWatch } from './system/space.ts';
 
 /** Entries of threads and of the query process. */
-export interface GatewayThreads {
-  readonly wal: URL;
-  readonly spare: URL;
-  readonly commit: URL;
-  readonly encoder: URL;
-  readonly query: URL;
-}
+export type GatewayThreads = Readonly<
+  Record<'wal' | 'spare' | 'commit' | 'encoder' | 'query', URL>
+>;
 
 export const productThreads: GatewayThreads = {
   wal: new URL('log/wal/wal-thread.ts', import.meta.url),
@@ -277,7 +273,11 @@ class RunningGateway implements Gateway {
     this.#queries.start();
     encoder.warm();
     space.start();
+    this.#queries.onEngineEnd((lastWords) => {
+      alarms.raise('query_engine_down', lastWords);
+    });
     this.#watch = setInterval(() => {
+      if (this.#queries.status().engine.state === 'ready') alarms.clear('query_engine_down');
       showFlushAlarms(this.#flusher.alarms(), (id) => registry.byId(id)?.name ?? `${id}`, alarms);
     }, watchMs).unref();
     this.#flusher.start();
@@ -369,12 +369,12 @@ class RunningGateway implements Gateway {
   }
 
   #logState(log: 'wal' | 'journal', state: 'open' | 'failed', cause?: GatewayError): void {
-    const { alarms } = this.#opened;
+    const id = log === 'wal' ? 'wal_failed' : 'journal_failed';
     if (state === 'failed') {
-      alarms.raise(`${log}_failed`, cause?.message);
+      this.#opened.alarms.raise(id, cause?.message);
       this.#restartWatch.failed(log, cause);
     } else {
-      alarms.clear(`${log}_failed`);
+      this.#opened.alarms.clear(id);
       this.#restartWatch.recovered(log);
     }
   }
