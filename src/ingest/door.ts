@@ -58,8 +58,8 @@ export interface DoorOptions {
   readonly createDatabases: boolean;
 }
 
-/** Body, columns and record of a request are held at once: about this many times its body. */
-const heldPerBodyByte = 3;
+/** Body, columns and record of a request are held at once: up to about this many times its body. */
+const heldPerBodyByte = 6;
 
 const yieldNow = (): Promise<void> =>
   new Promise((resolve) => {

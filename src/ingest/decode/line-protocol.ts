@@ -1,6 +1,6 @@
 /**
  * Line protocol to typed columns. The lenient grammar of InfluxDB 3 with the decisions of
- * docs/ARCHITECTURE.md: raw newlines inside strings belong to the string, a bad line costs that
+ * docs/LINE-PROTOCOL.md: raw newlines inside strings belong to the string, a bad line costs that
  * line only, types are decided by the schema registry at once. Main thread; several requests may be
  * in the making, each gives way to the others every few milliseconds.
  */
