@@ -62,6 +62,8 @@ interface LoadedSegment {
   readonly salt: number;
   readonly bytes: Uint8Array;
   readonly header: SegmentHeader | undefined;
+  /** True if a valid header tells where it stands in the log: its own, or a later one. */
+  readonly listed: boolean;
 }
 
 export class Replay {
@@ -88,6 +90,10 @@ export class Replay {
   #bytesTotal = 0;
   /** Where the records read last ended: the range that is bad if the next ones do not follow. */
   #trail: { segment: string; bytes: Uint8Array | undefined; position: number } | undefined;
+  /** Where a record stands that directly follows the last one, or the header; -1: not known. */
+  #following = -1;
+  /** Last number of the rot found last. */
+  #rottenTo = 0;
 
   constructor(
     options: LogOptions,
@@ -157,7 +163,8 @@ export class Replay {
         `${name} has a ${state} header; its records count`,
       );
     }
-    const loaded = { name, sequence, salt, header, bytes: this.#load(name) };
+    const bytes = this.#load(name);
+    const loaded = { name, sequence, salt, header, bytes, listed: true };
     this.#enter(loaded);
     const scanner = new RecordScanner(loaded.bytes, dataStart(header), salt);
     for (let found = scanner.next(); found !== undefined; found = scanner.next()) {
@@ -177,7 +184,8 @@ export class Replay {
     if (newest !== undefined) {
       const { name, header } = newest;
       const { sequence, salt } = header;
-      const segment = { name, sequence, salt, header, bytes: this.#load(name) };
+      const bytes = this.#load(name);
+      const segment = { name, sequence, salt, header, bytes, listed: true };
       const found = findAll(segment);
       this.#mark = Math.max(this.#mark, markOfHeader(header));
       this.#keptTo = Math.max(this.#keptTo, header.end);
@@ -192,7 +200,7 @@ export class Replay {
         this.#progress(bytes.length);
         continue;
       }
-      const segment = { name, sequence, salt, header: undefined, bytes };
+      const segment = { name, sequence, salt, header: undefined, bytes, listed: false };
       const found = findAll(segment);
       floor = highestOf(found, floor);
       loaded.push({ segment, found });
@@ -219,6 +227,7 @@ export class Replay {
   ): void {
     const { name, sequence, salt, header, bytes } = segment;
     this.#enter(segment);
+    this.#rottenTo = 0;
     let lastKept = 0;
     for (const [index, record] of found.entries()) {
       const mark = Math.max(marks[index] ?? 0, header === undefined ? 0 : markOfHeader(header));
@@ -226,10 +235,12 @@ export class Replay {
       if (this.#rules.carries(record.number, this.#mark)) this.#tail.push(keep(record));
       else lastKept = lastNumberOf(record);
     }
-    this.#keptTo = Math.max(this.#keptTo, lastKept);
     // The end of the header's promise: carried records that are missing at the end are rot too.
     if (header !== undefined && !this.#ended) this.#expect(markOfHeader(header));
     if (!this.#ended && this.#begunBehind(segment)) this.#tornRecords += 1;
+    // Listed as if it were there, rot is found again and told again by the next start.
+    lastKept = Math.max(lastKept, this.#rottenTo);
+    this.#keptTo = Math.max(this.#keptTo, lastKept);
     if (lastKept > 0) {
       this.#live.push({ name, sequence, salt, bytes: bytes.length, lastNumber: lastKept });
     } else this.#dead.push(name);
@@ -241,6 +252,8 @@ export class Replay {
     const { header, name, bytes } = segment;
     if (header !== undefined) this.#expect(header.end);
     this.#trail = { segment: name, bytes, position: dataStart(header) };
+    // Of an unlisted segment it is not known whether all before it was there.
+    this.#following = segment.listed ? dataStart(header) : -1;
   }
 
   /** True if `record` counts; gives it to the owner if so. `mark`: highest in or after it. */
@@ -254,6 +267,9 @@ export class Replay {
       this.#expect(markOfHeader(header));
       this.#settle(header.next - 1);
     }
+    // No record can be missing where no byte is: numbers left out among carried ones are void.
+    const carried = header === undefined || record.number < header.next;
+    if (carried && record.position === this.#following) this.#settle(record.number - 1);
     if (record.number <= this.#settled) {
       this.#leave(record);
       return false;
@@ -277,6 +293,7 @@ export class Replay {
 
   #leave(record: FoundRecord): void {
     if (this.#trail !== undefined) this.#trail.position = record.end;
+    this.#following = record.end;
   }
 
   /** All numbers up to `number` must have been seen by now: else they are rotten. */
@@ -285,6 +302,7 @@ export class Replay {
     const first = Math.max(this.#settled, this.#targets.lowWater) + 1;
     const trail = this.#trail;
     if (number >= first && trail !== undefined) {
+      this.#rottenTo = number;
       const { segment, bytes, position } = trail;
       this.rot.add(first, number, {
         segment,
