@@ -112,9 +112,10 @@ function fill(
     const bytes = groupBytes(carried);
     position = rules.groupStart(start + bytes);
     const pad = position - start - bytes;
+    // Of carried records only those before the first are known to be settled until the sync.
+    const mark = (carried[0]?.number ?? 1) - 1;
     file.write(
-      // All numbers before a carried record are settled: synced, carried before it, or void.
-      encodeGroup(carried, salt, (record) => record.number - 1, pad),
+      encodeGroup(carried, salt, () => mark, pad),
       start,
     );
     syncBarrier(file, options.syncMode);

@@ -28,12 +28,12 @@ export interface SegmentSurvey {
   readonly older: readonly OlderSegment[];
   /** The segment of the deciding header, or undefined if no header is valid. */
   readonly newest: { readonly name: string; readonly header: SegmentHeader } | undefined;
-  /** Later files with a bad header that is not zero. */
+  /** Later files, their headers bad or zero: spares to be, or starts whose header is lost. */
   readonly unlisted: readonly NamedFile[];
-  /** Files that hold nothing: dead segments, and later ones with a zero header. */
+  /** Dead segments, and spares that were not filled. */
   readonly dead: readonly string[];
-  /** Later files, bad or zero: starts that are not known otherwise. */
-  readonly laterCount: number;
+  /** Starts that there may have been since the deciding header, which is all that is known. */
+  readonly lostStarts: number;
   /** Highest number that any valid header knows of. */
   readonly highest: number;
   /** Highest sequence in use. */
@@ -54,8 +54,7 @@ export function surveySegments(options: LogOptions, names: SegmentFiles): Segmen
   const header = headers.at(-1);
   const newestSequence = header?.sequence ?? 0;
   const listed = new Set(header?.older.map((segment) => segment.sequence));
-  const later = segments.filter((segment) => segment.sequence > newestSequence);
-  const unlisted = later.filter((segment) => segment.finding.state === 'bad');
+  const unlisted = segments.filter((segment) => segment.sequence > newestSequence);
   const dead = segments.filter(
     (segment) =>
       segment.sequence !== newestSequence &&
@@ -68,7 +67,7 @@ export function surveySegments(options: LogOptions, names: SegmentFiles): Segmen
     newest: header === undefined ? undefined : { name: names.segmentName(newestSequence), header },
     unlisted,
     dead: [...dead, ...listing.fillings].map((named) => named.name),
-    laterCount: later.length,
+    lostStarts: Math.max(newestSequence, unlisted.at(-1)?.sequence ?? 0) - newestSequence,
     highest: Math.max(0, ...headers.map((known) => known.next - 1)),
     sequence: Math.max(newestSequence, ...all.map((named) => named.sequence)),
   };

@@ -75,6 +75,8 @@ export class Log implements AppendLog {
   #settledTo: number;
   #writtenTo: number;
   #mark: number;
+  /** False until the names that this start found are known to be on the device. */
+  #namesSynced = false;
   #state: LogState = 'failed';
   #failure: GatewayError | undefined;
 
@@ -347,6 +349,9 @@ export class Log implements AppendLog {
       carried: this.#unsynced,
     };
     try {
+      // A segment known to the cache only must not be listed by a header that stays.
+      if (!this.#namesSynced) this.#options.files.syncDirectory(this.#options.directory);
+      this.#namesSynced = true;
       const fresh = makeFreshSegment(this.#options, this.#names, this.#rules, plan);
       this.#use(fresh);
     } catch (error) {

@@ -3,15 +3,12 @@
  * start by the log's owner, on its thread: the journal first, then the WAL.
  */
 import type { LogRules } from './log-rules.ts';
-import { logRules } from './log-rules.ts';
+import { logRules, startJump } from './log-rules.ts';
 import type { LogOptions, LogReplay, OpenedLog } from './log-types.ts';
 import { Log } from './log.ts';
 import { surveySegments, type SegmentSurvey } from './live-segments.ts';
 import { Replay } from './replay.ts';
 import { SegmentFiles } from './segment-files.ts';
-
-/** What a later segment may have skipped that no header tells of any more. */
-const jumpPerLostHeader = 2 ** 32;
 
 /**
  * See `OpenLog` in log-types.ts. `rules` are the right ones unless a test composes wrong ones.
@@ -29,7 +26,7 @@ export function openLog(
   const reader = new Replay(options, names, rules, survey, { ...replay, lowWater, copies: true });
   const replayed = reader.run();
   const highest = Math.max(replayed.highest, replay.floor());
-  const next = rules.firstNumber(highest + survey.laterCount * jumpPerLostHeader);
+  const next = rules.firstNumber(highest + survey.lostStarts * startJump);
   const { sequence } = survey;
   const log = new Log(options, names, rules, { ...replayed, next, sequence });
   log.retryFresh();

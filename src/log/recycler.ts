@@ -3,7 +3,9 @@
  *
  * I1 The first page is zeroed on the device before the file becomes a spare, so no header of an
  *    earlier life is ever found in a segment to be.
- * I2 A disk that refuses stops nothing: the file stays as it is, is listed by no later header, and
+ * I2 Names are synced once they are gone: a dead segment that comes back after a power cut would be
+ *    taken for the newest one if at the same time the header of the newest were lost.
+ * I3 A disk that refuses stops nothing: the file stays as it is, is listed by no later header, and
  *    is tried again.
  */
 import { GatewayError } from '../base/errors/gateway-error.ts';
@@ -34,15 +36,27 @@ export class Recycler {
   /** Gives back what waits. Call it only while a fresh segment stands. */
   run(): void {
     const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const name of waiting) {
-      try {
-        this.#giveBack(name);
-      } catch (error) {
-        if (!(error instanceof GatewayError)) throw error;
-        this.#options.observer?.failed(error);
-        this.#waiting.push(name);
-      }
+    if (waiting.length === 0) return;
+    this.#waiting = waiting.filter(
+      (name) =>
+        !this.#tried(() => {
+          this.#giveBack(name);
+        }),
+    );
+    this.#tried(() => {
+      this.#options.files.syncDirectory(this.#options.directory);
+    });
+  }
+
+  /** False if the disk refused. */
+  #tried(call: () => void): boolean {
+    try {
+      call();
+      return true;
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      this.#options.observer?.failed(error);
+      return false;
     }
   }
 

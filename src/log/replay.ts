@@ -193,6 +193,8 @@ export class Replay {
       loaded.push({ segment, found });
     }
     for (const { name, sequence } of unlisted) {
+      // Where no header is valid at all, the first segment is the first of the log.
+      const listed = newest === undefined && loaded.length === 0;
       const bytes = this.#load(name);
       const salt = commonSalt(bytes, floor);
       if (salt === undefined) {
@@ -200,7 +202,7 @@ export class Replay {
         this.#progress(bytes.length);
         continue;
       }
-      const segment = { name, sequence, salt, header: undefined, bytes, listed: false };
+      const segment = { name, sequence, salt, header: undefined, bytes, listed };
       const found = findAll(segment);
       floor = highestOf(found, floor);
       loaded.push({ segment, found });
@@ -236,7 +238,10 @@ export class Replay {
       else lastKept = lastNumberOf(record);
     }
     // The end of the header's promise: carried records that are missing at the end are rot too.
-    if (header !== undefined && !this.#ended) this.#expect(markOfHeader(header));
+    if (header !== undefined && !this.#ended) {
+      this.#expect(markOfHeader(header));
+      this.#settle(header.next - 1);
+    }
     if (!this.#ended && this.#begunBehind(segment)) this.#tornRecords += 1;
     // Listed as if it were there, rot is found again and told again by the next start.
     lastKept = Math.max(lastKept, this.#rottenTo);

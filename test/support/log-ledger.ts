@@ -42,7 +42,7 @@ export class LogLedger {
   mark = 0;
   /** Records that may or must come back, in log order. */
   #records: LedgerRecord[] = [];
-  readonly #void = new Set<number>();
+  readonly #void = new Map<number, LedgerRecord>();
   #given = 0;
   #payloads = 0;
   #seen: LogRecord[] = [];
@@ -154,12 +154,12 @@ export class LogLedger {
 
   /** V3 and the bytes of V1: all that came back was given, as it came, in order. */
   #checkSeen(): void {
+    if (this.#headerRot) this.#resurrect();
     const known = new Map(this.#records.map((record) => [record.number, record]));
     let last = 0;
     for (const { number, count, payload, snapshot } of this.#seen) {
       if (number <= last) throw new Violation(`number ${number} came after ${last}`);
       last = number + count - 1;
-      if (this.#void.has(number) && this.#headerRot) continue;
       const record = known.get(number);
       if (record === undefined) {
         throw new Violation(
@@ -172,6 +172,17 @@ export class LogLedger {
       }
       if (payload.byteOffset % 8 !== 0) throw new Violation(`payload of ${number} is not aligned`);
     }
+  }
+
+  /** A lost header takes its cuts with it: what they cut may come back, once and for all. */
+  #resurrect(): void {
+    for (const { number } of this.#seen) {
+      const record = this.#void.get(number);
+      if (record === undefined) continue;
+      this.#void.delete(number);
+      this.#records.push(record);
+    }
+    this.#records.sort((a, b) => a.number - b.number);
   }
 
   /** Journal: where replay began, at or after the newest snapshot that must be there. */
@@ -235,7 +246,7 @@ export class LogLedger {
   }
 
   #keep(stays: (record: LedgerRecord) => boolean): void {
-    for (const record of this.#records) if (!stays(record)) this.#void.add(record.number);
+    for (const record of this.#records) if (!stays(record)) this.#void.set(record.number, record);
     this.#records = this.#records.filter(stays);
   }
 }

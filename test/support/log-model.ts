@@ -40,8 +40,8 @@ export interface HistoryOptions {
   readonly seed: number;
   readonly kind?: LogKind;
   readonly syncMode?: SyncMode;
-  /** Rot between lives: in records, or in headers too. */
-  readonly rot?: 'none' | 'records' | 'headers';
+  /** Rot between lives: of records at any time, or of one header on a disk that else obeys. */
+  readonly rot?: 'none' | 'records' | 'header';
   readonly planted?: Planted;
   /** Told what happens, line by line: to look into a seed that fails. */
   readonly trace?: (line: string) => void;
@@ -78,7 +78,8 @@ class History {
   readonly #disk: SimulatedDisk;
   readonly #counts: HistoryCounts;
   readonly #planted: Planted;
-  readonly #rot: 'none' | 'records' | 'headers';
+  readonly #rot: 'none' | 'records' | 'header';
+  #headerHit = false;
   readonly #logOptions: LogOptions;
   readonly #ledger: LogLedger;
   readonly #trace: (line: string) => void;
@@ -120,7 +121,7 @@ class History {
       this.#check(opened);
       const how = this.#live(opened.log);
       this.#endLife(how);
-      if (this.#rot !== 'none' && this.#random.chance(0.5)) this.#rotBetweenLives();
+      if (this.#rot !== 'none' && this.#random.chance(0.5)) this.#rotBetweenLives(this.#rot);
     }
     this.#check(this.#recover(0));
   }
@@ -138,7 +139,7 @@ class History {
       this.#endLife(this.#random.pick(['cut', 'kill']));
     }
     if (this.#random.chance(0.2)) {
-      const syncFails = this.#random.pick([0, 0.3, 1]);
+      const syncFails = this.#rot === 'header' ? 0 : this.#random.pick([0, 0.3, 1]);
       this.#disk.faults = { ...noFaults, syncFails, full: this.#random.chance(0.2) };
     }
     const opened = this.#open();
@@ -198,7 +199,7 @@ class History {
     const random = this.#random;
     const chance = (): number => random.pick([0, 0, 0.3, 1]);
     return {
-      syncFails: chance(),
+      syncFails: this.#rot === 'header' ? 0 : chance(),
       writeFails: random.pick([0, 0, 0, 0.5]),
       writeShort: random.pick([0, 0, 0, 0.5]),
       nameFails: random.pick([0, 0, 0, 0.5]),
@@ -326,10 +327,14 @@ class History {
     if (how === 'cut') this.#ledger.cut();
   }
 
-  #rotBetweenLives(): void {
-    const hit = rotSomething(this.#disk, this.#logOptions, this.#random, this.#rot === 'headers');
+  /** One header in a history at most: two lost headers together may hide a cut. */
+  #rotBetweenLives(rot: 'records' | 'header'): void {
+    if (rot === 'header' && this.#headerHit) return;
+    const hit = rotSomething(this.#disk, this.#logOptions, this.#random, rot);
     this.#trace(`rot ${JSON.stringify(hit)}`);
-    if (hit !== undefined) this.#ledger.rotten(hit);
+    if (hit === undefined) return;
+    this.#headerHit = hit.what === 'header';
+    this.#ledger.rotten(hit);
   }
 
   /** The value of `run`, or undefined if the process died in it. */

@@ -17,7 +17,7 @@ export function rotSomething(
   disk: SimulatedDisk,
   options: LogOptions,
   random: Random,
-  headersToo: boolean,
+  what: 'records' | 'header',
 ): RotHit | undefined {
   const names = new SegmentFiles(disk, options.directory, options.prefix, options.suffix);
   const { older, newest } = surveySegments({ ...options, files: disk }, names);
@@ -28,7 +28,7 @@ export function rotSomething(
   if (live.length === 0) return undefined;
   const { name, salt } = random.pick(live);
   const path = names.path(name);
-  if (headersToo && random.chance(0.4)) {
+  if (what === 'header') {
     if (random.chance(0.3)) disk.zero(path, 0, pageBytes);
     else disk.rot(path, random.below(80));
     return { what: 'header' };
