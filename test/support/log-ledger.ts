@@ -27,6 +27,8 @@ export interface LedgerRecord {
   durable: boolean;
   /** It came back at this start, so it is carried into the first segment that stands. */
   cameBack: boolean;
+  /** Once void, back since a header was lost together with the cut in it: it may go again. */
+  readonly ghost?: boolean;
 }
 
 /** What rot between two lives hit. */
@@ -180,7 +182,7 @@ export class LogLedger {
       const record = this.#void.get(number);
       if (record === undefined) continue;
       this.#void.delete(number);
-      this.#records.push(record);
+      this.#records.push({ ...record, ghost: true });
     }
     this.#records.sort((a, b) => a.number - b.number);
   }
@@ -225,7 +227,7 @@ export class LogLedger {
         }
         continue;
       }
-      if (this.#rotten.has(number)) continue;
+      if (this.#rotten.has(number) || record.ghost === true) continue;
       if (acknowledged && number < end) throw new Violation(`acknowledged ${number} is missing`);
       missing ??= number;
     }
