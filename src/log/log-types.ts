@@ -150,7 +150,7 @@ export interface SegmentSummary {
   readonly active: boolean;
 }
 
-/** A spare that the log would like to find when it rotates; for `prepareSpare` on another thread. */
+/** A spare that the log would like to find when it rotates; see `prepareSpare`. */
 export interface SpareRequest {
   readonly directory: string;
   /** File name of the finished spare. */
@@ -187,7 +187,7 @@ export interface AppendLog {
    */
   rotate(first?: RecordInput): number | undefined;
   /** The record `number` as the file of its segment now gives it, checksum verified, or undefined
-   * (P13: a snapshot is read back before older segments go). */
+   * (P13: a snapshot is read back before older segments go). @throws HF_IO */
   readBack(number: number): LogRecord | undefined;
   /**
    * Recycles or unlinks, oldest first, segments whose last number is at or below `lowWater`; never
