@@ -23,13 +23,19 @@ export interface OlderSegment {
   readonly header: SegmentHeader | undefined;
 }
 
+/** A file behind the deciding header whose own header cannot be read. */
+export interface UnlistedSegment extends NamedFile {
+  /** False if its header may never have been written: then what it carries may be torn (L4). */
+  readonly headerWritten: boolean;
+}
+
 export interface SegmentSurvey {
   /** Listed by the deciding header, oldest first. */
   readonly older: readonly OlderSegment[];
   /** The segment of the deciding header, or undefined if no header is valid. */
   readonly newest: { readonly name: string; readonly header: SegmentHeader } | undefined;
   /** Later files, their headers bad or zero: spares to be, or starts whose header is lost. */
-  readonly unlisted: readonly NamedFile[];
+  readonly unlisted: readonly UnlistedSegment[];
   /** Dead segments, and spares that were not filled. */
   readonly dead: readonly string[];
   /** Starts that there may have been since the deciding header, which is all that is known. */
@@ -54,20 +60,22 @@ export function surveySegments(options: LogOptions, names: SegmentFiles): Segmen
   const header = headers.at(-1);
   const newestSequence = header?.sequence ?? 0;
   const listed = new Set(header?.older.map((segment) => segment.sequence));
-  const unlisted = segments.filter((segment) => segment.sequence > newestSequence);
+  const later = segments.filter((segment) => segment.sequence > newestSequence);
   const dead = segments.filter(
     (segment) =>
       segment.sequence !== newestSequence &&
       !listed.has(segment.sequence) &&
-      !unlisted.includes(segment),
+      !later.includes(segment),
   );
   const all = [...segments, ...listing.spares, ...listing.fillings];
   return {
     older: header === undefined ? [] : olderOf(header, segments, names),
     newest: header === undefined ? undefined : { name: names.segmentName(newestSequence), header },
-    unlisted,
+    unlisted: later.map(({ name, sequence, finding }) => {
+      return { name, sequence, headerWritten: finding.state !== 'zero' };
+    }),
     dead: [...dead, ...listing.fillings].map((named) => named.name),
-    lostStarts: Math.max(newestSequence, unlisted.at(-1)?.sequence ?? 0) - newestSequence,
+    lostStarts: Math.max(newestSequence, later.at(-1)?.sequence ?? 0) - newestSequence,
     highest: Math.max(0, ...headers.map((known) => known.next - 1)),
     sequence: Math.max(newestSequence, ...all.map((named) => named.sequence)),
   };

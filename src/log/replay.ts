@@ -179,7 +179,7 @@ export class Replay {
   /** The newest segment and unlisted later ones: here the log ends, and only marks tell how. */
   #replayLatest(): void {
     const { newest, unlisted } = this.#survey;
-    const loaded: { segment: LoadedSegment; found: FoundRecord[] }[] = [];
+    const loaded: { segment: LoadedSegment; found: readonly FoundRecord[] }[] = [];
     let floor = this.#settled;
     if (newest !== undefined) {
       const { name, header } = newest;
@@ -192,11 +192,13 @@ export class Replay {
       floor = highestOf(found, header.next - 1);
       loaded.push({ segment, found });
     }
-    for (const { name, sequence } of unlisted) {
+    for (const { name, sequence, headerWritten } of unlisted) {
       // Where no header is valid at all, the first segment is the first of the log.
       const listed = newest === undefined && loaded.length === 0;
       const bytes = this.#load(name);
-      const salt = commonSalt(bytes, floor);
+      // What it carries begins at the newest header's `next`, if that header was not its own.
+      const first = loaded.length === 1 ? newest?.header.next : undefined;
+      const salt = commonSalt(bytes, headerWritten && first !== undefined ? first - 1 : floor);
       if (salt === undefined) {
         this.#dead.push(name);
         this.#progress(bytes.length);
@@ -205,6 +207,7 @@ export class Replay {
       const segment = { name, sequence, salt, header: undefined, bytes, listed };
       const found = findAll(segment);
       floor = highestOf(found, floor);
+      if (headerWritten) cutBefore(loaded, found[0]?.number ?? Infinity);
       loaded.push({ segment, found });
       this.rot.alarm('segment-unlisted', name, `${name} has a bad header; its records count`);
     }
@@ -280,6 +283,8 @@ export class Replay {
       return false;
     }
     if (!this.#rules.counts(record.number, this.#settled, mark)) {
+      // What is missing up to the mark was synced and is rotten; only from there on it is torn.
+      this.#expect(mark, record.position);
       this.#ended = true;
       this.#tornRecords += 1;
       return false;
@@ -363,6 +368,16 @@ function findAll({ bytes, header, salt }: LoadedSegment): FoundRecord[] {
   const all: FoundRecord[] = [];
   for (let found = scanner.next(); found !== undefined; found = scanner.next()) all.push(found);
   return all;
+}
+
+/**
+ * What a segment carries was synced before its header was written: it stands for what older ones
+ * hold from there on, as the cut in that header would have said.
+ */
+function cutBefore(older: { found: readonly FoundRecord[] }[], number: number): void {
+  for (const segment of older) {
+    segment.found = segment.found.filter((record) => record.number < number);
+  }
 }
 
 function highestOf(records: readonly FoundRecord[], floor: number): number {

@@ -27,8 +27,8 @@ export interface LedgerRecord {
   durable: boolean;
   /** It came back at this start, so it is carried into the first segment that stands. */
   cameBack: boolean;
-  /** Once void, back since a header was lost together with the cut in it: it may go again. */
-  readonly ghost?: boolean;
+  /** It may be missing: rotten, or once void and back since the header that cut it was lost. */
+  ghost?: boolean;
 }
 
 /** What rot between two lives hit. */
@@ -144,12 +144,22 @@ export class LogLedger {
     this.#checkRot(report, from);
     const seen = new Set(this.#seen.map((record) => record.number));
     const open = log.state === 'open';
-    this.#keep((record) => record.number < from || seen.has(record.number));
+    const back = (record: LedgerRecord): boolean => record.number < from || seen.has(record.number);
+    // What is cut is cut by the header of a fresh segment, once one stands.
+    if (open) this.#keep(back);
+    for (const record of this.#records) {
+      record.acknowledged &&= back(record);
+      record.durable &&= back(record);
+    }
     for (const record of this.#records) {
       record.cameBack = seen.has(record.number);
+      // A journal that falls back to an older snapshot meets it again.
+      if (this.#rotten.has(record.number)) record.ghost = true;
       if (open) record.durable = true;
       record.acknowledged ||= open;
     }
+    // Rot may have taken the record that held the highest mark.
+    this.mark = log.mark;
     this.#rotten.clear();
     this.#headerRot = false;
   }

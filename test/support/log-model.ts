@@ -138,8 +138,8 @@ class History {
       this.#counts.crashesInRecovery += 1;
       this.#endLife(this.#random.pick(['cut', 'kill']));
     }
-    if (this.#random.chance(0.2)) {
-      const syncFails = this.#rot === 'header' ? 0 : this.#random.pick([0, 0.3, 1]);
+    if (this.#rot !== 'header' && this.#random.chance(0.2)) {
+      const syncFails = this.#random.pick([0, 0.3, 1]);
       this.#disk.faults = { ...noFaults, syncFails, full: this.#random.chance(0.2) };
     }
     const opened = this.#open();
@@ -197,9 +197,10 @@ class History {
 
   #someFaults(): typeof noFaults {
     const random = this.#random;
+    if (this.#rot === 'header') return noFaults;
     const chance = (): number => random.pick([0, 0, 0.3, 1]);
     return {
-      syncFails: this.#rot === 'header' ? 0 : chance(),
+      syncFails: chance(),
       writeFails: random.pick([0, 0, 0, 0.5]),
       writeShort: random.pick([0, 0, 0, 0.5]),
       nameFails: random.pick([0, 0, 0, 0.5]),
