@@ -38,7 +38,13 @@ export class GatewayProcess {
         if (url !== undefined) this.#listening.resolve(url);
       });
     }
+    // A test that is ended by its time limit must not leave gateways behind.
+    const killLast = (): void => {
+      child.kill('SIGKILL');
+    };
+    process.once('exit', killLast);
     void this.#exited.then(() => {
+      process.off('exit', killLast);
       this.#listening.reject(new Error(`the gateway ended: ${this.lastLines()}`));
     });
     this.#listening.promise.catch(() => undefined);
@@ -72,7 +78,7 @@ export class GatewayProcess {
     return this.#lines.slice(-5).join('\n');
   }
 
-  /** Resolves with the base URL once it listens; rejects if it ends before. */
+  /** Resolves with the base URL once it listens (logged at level info); rejects if it ends. */
   listening(): Promise<string> {
     return this.#listening.promise;
   }

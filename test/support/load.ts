@@ -28,6 +28,8 @@ export interface LoadShape {
   readonly measurement: string;
   readonly tags: readonly string[];
   readonly tagValues: readonly string[];
+  /** How often its rows come, so that buffers fill up at different times. */
+  readonly weight: number;
   /** Added to the time of all its rows, in hours. */
   readonly shiftHours: number;
   fields(random: Random, padding: string): Record<string, PlainValue | Unsigned>;
@@ -54,6 +56,7 @@ export const loadShapes: readonly LoadShape[] = [
     measurement: 'cpu',
     tags: ['host', 'core'],
     tagValues: ['a', 'b c', 'd,e', 'f=g'],
+    weight: 6,
     shiftHours: 0,
     fields: (random) => ({
       usage: random.next() * 100,
@@ -66,6 +69,7 @@ export const loadShapes: readonly LoadShape[] = [
     measurement: 'door log, west',
     tags: ['Place'],
     tagValues: ['Tür 1', 'gate\\2', ''],
+    weight: 1,
     shiftHours: -7,
     fields: (random, padding) => ({ text: random.pick(oddStrings) + padding, code: 7n }),
   },
@@ -74,6 +78,7 @@ export const loadShapes: readonly LoadShape[] = [
     measurement: 'mixed',
     tags: ['unit'],
     tagValues: ['x', 'y'],
+    weight: 2,
     shiftHours: 1,
     fields: (random) => ({
       // Integers and doubles meet in one logical column; whole values are exact in both.
@@ -86,6 +91,7 @@ export const loadShapes: readonly LoadShape[] = [
     measurement: 'sparse',
     tags: [],
     tagValues: [],
+    weight: 1,
     // Long before 1970.
     shiftHours: -1_000_000,
     fields: (random) => ({ [`channel ${random.below(30)}`]: random.next() * 1e-9 }),
@@ -95,6 +101,7 @@ export const loadShapes: readonly LoadShape[] = [
     measurement: 'cpu',
     tags: ['host'],
     tagValues: ['a'],
+    weight: 3,
     shiftHours: 0,
     fields: (random, padding) => ({ note: `n${random.below(9)}${padding}` }),
   },
@@ -119,7 +126,9 @@ export class LoadMaker {
   next(): LoadRequest {
     this.#requestCount += 1;
     const database = this.#random.pick(loadShapes).database;
-    const shapes = loadShapes.filter((shape) => shape.database === database);
+    const shapes = loadShapes
+      .filter((shape) => shape.database === database)
+      .flatMap((shape) => Array.from({ length: shape.weight }, () => shape));
     const count = 1 + this.#random.below(this.#options.rowsMax);
     const lines: string[] = [];
     const rows: PlainRow[] = [];

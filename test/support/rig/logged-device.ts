@@ -6,6 +6,7 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findProgram } from '../requirements.ts';
 import { BlockLog } from './block-log.ts';
@@ -48,6 +49,7 @@ export class LoggedDevice {
     this.marks = { device: loopDevice, position: fileSystemBytes };
     this.deviceBytes = fileSystemBytes + markAreaBytes;
     this.#daemon = daemon;
+    process.once('exit', this.#abandon);
   }
 
   static async open(options: LoggedDeviceOptions): Promise<LoggedDevice> {
@@ -79,9 +81,21 @@ export class LoggedDevice {
     rmSync(this.scratch, { recursive: true, force: true });
   }
 
+  /** A test that is ended by its time limit must not leave mounts and daemons behind. */
+  readonly #abandon = (): void => {
+    try {
+      runProgram('umount', ['-l', this.mountPoint]);
+      runProgram('losetup', ['-d', this.marks.device]);
+    } finally {
+      this.#daemon.kill('SIGKILL');
+      rmSync(this.scratch, { recursive: true, force: true });
+    }
+  };
+
   async #unmount(): Promise<void> {
     if (!this.#isMounted) return;
     this.#isMounted = false;
+    process.off('exit', this.#abandon);
     await unmount(this.mountPoint);
     runProgram('losetup', ['-d', this.marks.device]);
     // The loop device lets go of the exported file a moment after `losetup -d` returned.
