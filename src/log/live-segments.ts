@@ -81,7 +81,17 @@ export function surveySegments(options: LogOptions, names: SegmentFiles): Segmen
   };
 }
 
-function readSegment(options: LogOptions, names: SegmentFiles, named: NamedFile): ReadSegment {
+type ReadOptions = Pick<LogOptions, 'files' | 'kind'>;
+
+/**
+ * Looks at the headers only, so that a log of a newer format can be refused before anything beside
+ * it is changed. @throws HF_FORMAT_NEWER
+ */
+export function refuseNewerSegments(options: ReadOptions, names: SegmentFiles): void {
+  for (const named of names.list().segments) readSegment(options, names, named);
+}
+
+function readSegment(options: ReadOptions, names: SegmentFiles, named: NamedFile): ReadSegment {
   const path = names.path(named.name);
   const file = options.files.open(path, 'read');
   try {

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { globSync, mkdtempSync, rmSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -231,4 +231,16 @@ export interface StatusAnswer {
   readonly queries: { readonly engine_restarts: number };
   readonly disk: { readonly state: string };
   readonly alarms: readonly { readonly id: string; readonly detail: string }[];
+}
+
+/** Ids of the query processes of the gateway with that id. */
+export function queryChildren(pid: number): number[] {
+  const tasks = globSync(`/proc/${pid}/task/*/children`);
+  const children = tasks.flatMap((path) => readFileSync(path, 'utf8').trim().split(/\s+/));
+  return children
+    .filter(
+      (child) =>
+        child !== '' && readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('query/child'),
+    )
+    .map(Number);
 }

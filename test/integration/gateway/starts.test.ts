@@ -1,0 +1,141 @@
+/**
+ * Starts and stops as the operating system and people do them: two on one directory, addresses that
+ * are refused, signals, formats of a later version.
+ */
+import { globSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
+import t, { type Test } from 'tap';
+import { directoryTree } from '../../support/directory-tree.ts';
+import { RealGateway, runHoldfast, scratchDirectory } from '../../support/real-gateway.ts';
+
+t.setTimeout(120_000);
+
+const serve = (directory: string, ...flags: string[]) =>
+  runHoldfast(['serve', '--data-dir', directory, '--listen', '127.0.0.1:0', ...flags]);
+
+/** A hundred rows of one request over three hours. */
+const body = (from: number): string =>
+  Array.from(
+    { length: 100 },
+    (_, row) => `m,h=a v=${from + row}i ${1_700_000_000_000_000 + (from + row) * 108_000_000}`,
+  ).join('\n');
+
+async function expectRows(t: Test, gateway: RealGateway, count: number, when: string) {
+  t.same(
+    await gateway.select('SELECT count(*), count(DISTINCT v) FROM d.m'),
+    [[BigInt(count), BigInt(count)]],
+    when,
+  );
+}
+
+/** A gateway on a directory with `count` hundreds of rows in files, stopped. */
+async function filedDirectory(t: Test, count: number): Promise<RealGateway> {
+  const gateway = await RealGateway.start(t);
+  for (let hundred = 0; hundred < count; hundred += 1) await gateway.write(body(hundred * 100));
+  t.equal(await gateway.stop(), 0);
+  return gateway;
+}
+
+void t.test('a second start on a held directory exits 75 and names the holder', async (t) => {
+  const gateway = await RealGateway.start(t);
+  const { gateway: own } = await gateway.status();
+  const second = await serve(gateway.dataDirectory);
+  t.equal(second.code, 75);
+  t.match(second.err, new RegExp(`process id ${own.pid}\\b`));
+  t.equal((await gateway.write(body(0))).status, 204, 'the first goes on');
+  await gateway.kill();
+  await gateway.startAgain();
+  await expectRows(t, gateway, 100, 'a killed holder holds nothing');
+});
+
+void t.test('addresses that are not loopback, and unknown options, are refused', async (t) => {
+  const directory = scratchDirectory(t);
+  for (const listen of ['0.0.0.0:0', '192.168.1.1:8086', '[::]:0', 'example.com:1', ':8086']) {
+    const refused = await runHoldfast(['serve', '--data-dir', directory, '--listen', listen]);
+    t.equal(refused.code, 78, listen);
+    t.match(refused.err, listen === ':8086' ? /ADDRESS:PORT/ : /loopback/, listen);
+  }
+  const misspelt = await serve(directory, '--ingest-bufer-rows', '5');
+  t.equal(misspelt.code, 64, misspelt.err);
+  t.match(misspelt.err, /ingest-buffer-rows/, 'names the nearest option');
+  t.same(readdirSync(directory), [], 'nothing was made');
+});
+
+void t.test('a port that is taken is 69', async (t) => {
+  const gateway = await RealGateway.start(t);
+  const { port } = new URL(gateway.url);
+  const other = scratchDirectory(t);
+  const words = ['serve', '--data-dir', other, '--listen', `127.0.0.1:${port}`];
+  t.match(await runHoldfast(words), { code: 69, err: new RegExp(port) });
+});
+
+void t.test('SIGTERM files everything and exits 0', async (t) => {
+  const gateway = await RealGateway.start(t, ['--server-shutdown-timeout', '10s']);
+  for (let hundred = 0; hundred < 5; hundred += 1) {
+    t.equal((await gateway.write(body(hundred * 100))).status, 204);
+  }
+  t.same(gateway.dataFiles(), []);
+  const startedMs = performance.now();
+  t.equal(await gateway.stop(), 0);
+  t.ok(performance.now() - startedMs < 10_000, 'within the time-out');
+  t.not(gateway.dataFiles().length, 0);
+  await gateway.startAgain();
+  t.equal((await gateway.status()).recovery.rows, 0, 'no row was left in the log');
+  await expectRows(t, gateway, 500, 'all are in files');
+});
+
+void t.test(
+  'SIGTERM under load: what was answered is there, the rest was told to retry',
+  async (t) => {
+    const gateway = await RealGateway.start(t, ['--server-shutdown-timeout', '10s']);
+    let acknowledged = 0;
+    const sent: Promise<void>[] = [];
+    for (let hundred = 0; hundred < 60; hundred += 1) {
+      sent.push(
+        gateway.write(body(hundred * 100)).then(
+          ({ status, headers }) => {
+            if (status === 204) acknowledged += 1;
+            else t.match({ status, headers }, { status: 503, headers: { 'retry-after': /^\d+$/ } });
+          },
+          () => undefined,
+        ),
+      );
+      if (hundred === 30) await sent[0];
+    }
+    const code = await gateway.stop();
+    await Promise.all(sent);
+    t.equal(code, 0);
+    t.ok(acknowledged > 0);
+    await gateway.startAgain();
+    t.equal((await gateway.status()).recovery.rows, 0);
+    const [[rows, distinct] = []] = await gateway.select(
+      'SELECT count(*), count(DISTINCT v) FROM d.m',
+    );
+    t.equal(rows, distinct, 'none twice');
+    t.ok(Number(rows) >= acknowledged * 100, `${rows} rows of ${acknowledged} answered requests`);
+    t.equal(Number(rows) % 100, 0, 'each request whole');
+  },
+);
+
+/** Gives the first header page of a segment a later version, with a checksum that holds. */
+function makeNewer(path: string): void {
+  const bytes = readFileSync(path);
+  bytes.writeUInt32LE(bytes.readUInt32LE(8) + 1, 8);
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, 12)), 12);
+  writeFileSync(path, bytes);
+}
+
+for (const log of ['wal', 'journal'] as const) {
+  void t.test(`a ${log} of a later format is refused and left as it is`, async (t) => {
+    const gateway = await filedDirectory(t, 1);
+    const segments = globSync(`${gateway.dataDirectory}/${log}/*.${log}`).sort();
+    makeNewer(segments.at(-1) ?? '');
+    const before = directoryTree(gateway.dataDirectory);
+    const refused = await serve(gateway.dataDirectory);
+    t.equal(refused.code, 78, refused.err);
+    t.match(refused.err, /format version 1/);
+    const after = directoryTree(gateway.dataDirectory);
+    // The lock's text names its last holder, for people.
+    t.same({ ...after, lock: '' }, { ...before, lock: '' }, 'every file is as it was');
+  });
+}
