@@ -45,6 +45,7 @@ import { Replay } from './ingest/replay.ts';
 import { CommitClient } from './log/journal/commit-client.ts';
 import { highestLsn } from './log/journal/live-state.ts';
 import { LowWater } from './log/wal/low-water.ts';
+import { refuseNewerWal } from './log/wal/newer-format.ts';
 import { decodeRequest, encodeRequest } from './log/wal/request-record.ts';
 import { WalClient } from './log/wal/wal-client.ts';
 import { walOptions } from './log/wal/wal-options.ts';
@@ -141,6 +142,7 @@ export async function startGateway(
     const { dataDirectory } = config.storage;
     const directories = makeDataDirectories(parts.files, dataDirectory, config.wal.directory);
     refuseCaseInsensitive(parts.files, directories.root);
+    refuseNewerWal(parts.files, directories.wal);
     commits = await CommitClient.open({
       thread: parts.threads.commit,
       root: directories.root,
@@ -266,9 +268,7 @@ class RunningGateway implements Gateway {
       else if (kind === 'file-orphaned') alarms.raise('orphan_files', message);
       else logger.warn({ kind, ...details }, message);
     });
-    commits.onExit((error) => {
-      this.#failure.resolve(error);
-    });
+    commits.onExit(this.#failure.resolve);
     await this.#http.open();
     this.#queries.start();
     encoder.warm();
@@ -362,10 +362,9 @@ class RunningGateway implements Gateway {
       commits.walSynced(lsn);
     });
     commits.walSynced(wal.syncedTo);
-    commits.walReplayed(commits.seed.lowWater + 1, wal.recovery.lastNumber);
-    wal.onExit((error) => {
-      this.#failure.resolve(error);
-    });
+    const { lastNumber, rot } = wal.recovery;
+    commits.walReplayed(commits.seed.lowWater + 1, lastNumber, rot);
+    wal.onExit(this.#failure.resolve);
   }
 
   #logState(log: 'wal' | 'journal', state: 'open' | 'failed', cause?: GatewayError): void {

@@ -78,7 +78,7 @@ export class ContentReader {
     const records = this.#readWal(dataDirectory, state, damage);
     const [first, last] = [records[0], records.at(-1)];
     if (first !== undefined && last !== undefined) {
-      unlisted.replayed(first.number, lastNumberOf(last));
+      unlisted.replayed(state.lowWater + 1, lastNumberOf(last));
     }
     journal.log.close();
     const rows = records.flatMap((record) => rowsOfRecord(record, journal.state));

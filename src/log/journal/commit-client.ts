@@ -23,21 +23,17 @@ import type {
   FromCommit,
   JournalAlarm,
   JournalState,
+  LostNumbers,
   ToCommit,
 } from './commit-messages.ts';
 import { threadLost } from './commit-worker.ts';
+import { fileIdBlock, fileIdEpoch } from './file-ids.ts';
 import { Pins } from './pins.ts';
 
 export interface CommitClientOptions extends CommitSettings {
   /** Entry of the commit thread. */
   readonly thread: URL;
 }
-
-/** Ids reserved by one commit: at one file a second, an hour's worth. */
-const fileIdBlock = 4096;
-
-/** The box's epoch stands in the high bits of a file id; a restore raises it. */
-const fileIdEpoch = 2 ** 40;
 
 type Opened = Extract<FromCommit, { kind: 'opened' }>;
 
@@ -196,9 +192,10 @@ export class CommitClient {
     this.#post({ kind: 'walSynced', lsn });
   }
 
-  /** The write-ahead log gave all records of these LSNs to replay (section 9). */
-  walReplayed(firstLsn: number, lastLsn: number): void {
-    this.#post({ kind: 'walReplayed', firstLsn, lastLsn });
+  /** The write-ahead log gave all records of these LSNs to replay but the `lost` (section 9). */
+  walReplayed(firstLsn: number, lastLsn: number, lost: readonly LostNumbers[]): void {
+    const gaps = lost.map(({ firstNumber, lastNumber }) => ({ firstNumber, lastNumber }));
+    this.#post({ kind: 'walReplayed', firstLsn, lastLsn, lost: gaps });
   }
 
   /** The catalog at some commit at or after the last one shown. */

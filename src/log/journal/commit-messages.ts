@@ -79,6 +79,12 @@ export interface CommitSettings {
   readonly syncMode: 'fdatasync' | 'fsync' | 'dsync';
 }
 
+/** Numbers that a log is known to have lost (RotRange). */
+export interface LostNumbers {
+  readonly firstNumber: number;
+  readonly lastNumber: number;
+}
+
 export type ToCommit =
   | { readonly kind: 'open'; readonly settings: CommitSettings }
   | {
@@ -88,8 +94,13 @@ export type ToCommit =
       readonly statistics: readonly FileStatistics[];
     }
   | { readonly kind: 'walSynced'; readonly lsn: number }
-  /** Replay of the write-ahead log gave all records that take these LSNs. */
-  | { readonly kind: 'walReplayed'; readonly firstLsn: number; readonly lastLsn: number }
+  /** Replay of the write-ahead log gave all records that take these LSNs, but the lost ones. */
+  | {
+      readonly kind: 'walReplayed';
+      readonly firstLsn: number;
+      readonly lastLsn: number;
+      readonly lost: readonly LostNumbers[];
+    }
   | { readonly kind: 'visible'; readonly commit: number }
   | { readonly kind: 'pinned'; readonly commit: number | undefined }
   | { readonly kind: 'state' }

@@ -13,6 +13,7 @@ import type {
   CommitSink,
   FromCommit,
   JournalAlarm,
+  LostNumbers,
   ToCommit,
 } from './commit-messages.ts';
 import { Committer } from './committer.ts';
@@ -24,6 +25,8 @@ import { snapshotLimits, type SnapshotLimits } from './snapshot-rule.ts';
 export interface CommitIndex {
   /** Statistics of live files that the store has; called once, before the first commit. */
   statistics(): readonly FileStatistics[];
+  /** True if it had a commit that the journal does not have: the journal lost its tail (P12). */
+  readonly wasAhead: boolean;
   committed(event: CommitEvent, state: LiveState): void;
   unlinked(ids: readonly number[]): void;
   close(): void;
@@ -34,7 +37,7 @@ export interface UnlistedFiles {
   /** Highest file id in any name, listed or not. */
   readonly highestId: number;
   /** Judges the files that may still be in the log, now that its replayed range is known. */
-  replayed(firstLsn: number, lastLsn: number): void;
+  replayed(firstLsn: number, lastLsn: number, lost?: readonly LostNumbers[]): void;
 }
 
 export interface CommitWorkerDeps extends JournalDeps {
@@ -96,9 +99,9 @@ class CommitWorker {
     for (const { message, segment } of report.alarms) {
       alarm({ kind: 'journal-damaged', message, details: { segment } });
     }
-    const damaged = report.rot.length > 0;
-    this.#unlisted = deps.findUnlisted(settings, state, damaged, alarm);
     this.#index = deps.openIndex(settings, state, alarm);
+    const damaged = report.rot.length > 0 || this.#hasLostCommits(alarm);
+    this.#unlisted = deps.findUnlisted(settings, state, damaged, alarm);
     const { files, clock } = deps;
     this.#committer = new Committer({ log, state, files, clock, sink: this.#sink(alarm) }, extent, {
       ...snapshotLimits,
@@ -120,7 +123,7 @@ class CommitWorker {
         this.#committer.walSynced(message.lsn);
         break;
       case 'walReplayed':
-        this.#unlisted.replayed(message.firstLsn, message.lastLsn);
+        this.#unlisted.replayed(message.firstLsn, message.lastLsn, message.lost);
         break;
       case 'visible':
         this.#committer.visible(message.commit);
@@ -136,6 +139,16 @@ class CommitWorker {
         return;
     }
     this.#schedule();
+  }
+
+  /** Losses that the log itself cannot see: none of it is damaged, and yet commits are missing. */
+  #hasLostCommits(alarm: AlarmSink): boolean {
+    const { unknownRemovals } = this.#journal.state;
+    const messages: string[] = [];
+    if (unknownRemovals > 0) messages.push(`${unknownRemovals} removed files were never added`);
+    if (this.#index.wasAhead) messages.push('the index has commits that the journal does not have');
+    for (const message of messages) alarm({ kind: 'journal-damaged', message, details: {} });
+    return messages.length > 0;
   }
 
   #opened(seed: CatalogState): void {

@@ -240,9 +240,10 @@ export class Committer {
     if (error.kind === 'bug') return error;
     this.#refused++;
     if (this.#deps.log.state === 'failed' && this.#retryAtMs === undefined) {
+      // Set once per failure: proposals that keep coming must not put the next attempt off.
+      this.#retryAtMs = this.#now() + this.#options.retryMs;
       this.#deps.sink.stateChanged('failed');
     }
-    if (this.#deps.log.state === 'failed') this.#retryAtMs = this.#now() + this.#options.retryMs;
     return new GatewayError('HF_COMMIT_REFUSED', `the commit journal refused: ${error.message}`, {
       cause: error,
       details: error.details,
@@ -337,7 +338,8 @@ export class Committer {
     try {
       this.#unlink(batch);
     } catch (error) {
-      const { message, details } = asGatewayError(error);
+      const { kind, message, details } = asGatewayError(error);
+      if (kind === 'bug') throw error;
       this.#unlinkNotBeforeMs = this.#now() + retryMs;
       this.#moreToUnlink = true;
       sink.alarm({ kind: 'unlink-failed', message, details });

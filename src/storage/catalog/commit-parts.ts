@@ -5,6 +5,7 @@
  */
 import type { CommitSettings } from '../../log/journal/commit-messages.ts';
 import type { AlarmSink, CommitWorkerDeps } from '../../log/journal/commit-worker.ts';
+import { epochOf } from '../../log/journal/file-ids.ts';
 import type { JournalDeps } from '../../log/journal/open-journal.ts';
 import type { LiveState } from '../../log/journal/live-state.ts';
 import { readFooterFacts } from '../parquet/footer.ts';
@@ -20,15 +21,22 @@ export function commitParts(deps: JournalDeps): CommitWorkerDeps {
       new FileIndex({ files, path: `${root}/index.db`, alarm }, state),
     findUnlisted: ({ dataDirectory, orphans }, state, damaged, alarm) => {
       const listed = new Set<string>();
-      for (const { path } of state.files()) listed.add(path);
-      for (const { path } of state.removedFiles()) listed.add(path);
+      let highestId = state.fileIdsTo;
+      for (const list of [state.files(), state.removedFiles()]) {
+        for (const { id, path } of list) {
+          listed.add(path);
+          highestId = Math.max(highestId, id);
+        }
+      }
       return findUnlisted({
         files,
         dataDirectory,
         orphans,
         footerOf: (path) => readFooterFacts(files, path),
         isListed: (path) => listed.has(path),
-        position: (measurementId) => state.position(measurementId),
+        isKnown: (id) => (state.file(id) ?? state.removedFile(id)) !== undefined,
+        filedTo: (measurementId) => Math.max(state.position(measurementId), state.lowWater),
+        epoch: epochOf(highestId),
         damaged,
         alarm,
       });

@@ -4,20 +4,29 @@
  * be deleted at any time, and whatever is wrong with it, it is made anew from the journal's state.
  *
  * I1. It never holds a commit that the journal does not have: one that is ahead proves a lost tail
- *     of the journal, and it is dropped.
+ *     of the journal, and it follows the journal back.
  * I2. None of its failures costs a commit; it is dropped and made anew, counted, with an alarm.
  * I3. Not synced: after a power cut it may be behind or broken, and both are seen at the start.
+ * I4. Statistics carry a checksum of their own, so that no damage to the database makes a query
+ *     pass over a file. Ids are never reused: what holds for one file never holds for another.
  */
+import { crc32 } from 'node:zlib';
 import Database from 'better-sqlite3';
 import type { Files } from '../../base/disk/files.ts';
+import { present } from '../../base/lib/assert.ts';
 import { asGatewayError } from '../../base/errors/gateway-error.ts';
-import type { CommitEvent, FileFacts, FileStatistics } from '../../base/model/commit.ts';
+import type {
+  ColumnStatistics,
+  CommitEvent,
+  FileFacts,
+  FileStatistics,
+} from '../../base/model/commit.ts';
 import type { JournalAlarm } from '../../log/journal/commit-messages.ts';
 import type { CommitIndex } from '../../log/journal/commit-worker.ts';
 import type { LiveState } from '../../log/journal/live-state.ts';
 
 /** Raised when the tables change: an index of another version is dropped. */
-const indexVersion = 1;
+const indexVersion = 2;
 
 const tables = `
   CREATE TABLE position (commit_number INTEGER NOT NULL);
@@ -27,10 +36,8 @@ const tables = `
   );
   CREATE INDEX files_by_measurement ON files (measurement, first_hour);
   CREATE TABLE statistics (
-    file INTEGER NOT NULL, column_id INTEGER NOT NULL,
-    smallest TEXT, largest TEXT, null_count INTEGER NOT NULL,
-    PRIMARY KEY (file, column_id)
-  ) WITHOUT ROWID;
+    file INTEGER PRIMARY KEY, columns TEXT NOT NULL, checksum INTEGER NOT NULL
+  );
 `;
 
 export interface FileIndexDeps {
@@ -41,37 +48,31 @@ export interface FileIndexDeps {
 }
 
 export class FileIndex implements CommitIndex {
+  readonly wasAhead: boolean = false;
   readonly #deps: FileIndexDeps;
   #database: Database.Database | undefined;
+  readonly #statements = new Map<string, Database.Statement>();
+  /** As they were at the start, until they are asked for. */
+  #statistics: readonly FileStatistics[] = [];
 
   /** Opens the index and brings it to `state`. */
   constructor(deps: FileIndexDeps, state: LiveState) {
     this.#deps = deps;
     try {
       this.#database = this.#open();
-      if (this.#position() !== state.commit) this.#rebuild(state);
+      const position = this.#position();
+      this.wasAhead = position > state.commit;
+      if (position !== state.commit || this.#fileCount() !== state.fileCount) this.#rebuild(state);
+      this.#statistics = this.#readStatistics();
     } catch (error) {
       this.#startAnew(error, state);
     }
   }
 
   statistics(): readonly FileStatistics[] {
-    const rows = this.#attempt((database) =>
-      database.prepare('SELECT * FROM statistics ORDER BY file, column_id').all(),
-    ) as readonly StatisticsRow[] | undefined;
-    const byFile = new Map<number, FileStatistics['columns'][number][]>();
-    for (const row of rows ?? []) {
-      const columns = byFile.get(row.file) ?? [];
-      const { column_id, smallest, largest, null_count } = row;
-      columns.push({
-        columnId: column_id,
-        min: smallest ?? undefined,
-        max: largest ?? undefined,
-        nullCount: null_count,
-      });
-      byFile.set(row.file, columns);
-    }
-    return [...byFile].map(([fileId, columns]) => ({ fileId, columns }));
+    const statistics = this.#statistics;
+    this.#statistics = [];
+    return statistics;
   }
 
   committed({ commit, statistics }: CommitEvent, state: LiveState): void {
@@ -97,22 +98,36 @@ export class FileIndex implements CommitIndex {
   }
 
   #open(): Database.Database {
+    this.#statements.clear();
     const database = new Database(this.#deps.path);
-    database.pragma('journal_mode = WAL');
-    database.pragma('synchronous = OFF');
-    if (database.pragma('user_version', { simple: true }) !== indexVersion) {
-      database.exec(`${dropAll(database)} ${tables}`);
-      database.exec(`INSERT INTO position VALUES (-1); PRAGMA user_version = ${indexVersion}`);
+    try {
+      prepareTables(database);
+      return database;
+    } catch (error) {
+      database.close();
+      throw error;
     }
-    if (database.pragma('quick_check(1)', { simple: true }) !== 'ok') {
-      throw new Error('quick_check found damage');
-    }
-    return database;
   }
 
   #position(): number {
     const row = this.#database?.prepare('SELECT commit_number AS at FROM position').get();
     return (row as { at: number } | undefined)?.at ?? -1;
+  }
+
+  #fileCount(): number {
+    const row = this.#database?.prepare('SELECT count(*) AS files FROM files').get();
+    return (row as { files: number } | undefined)?.files ?? 0;
+  }
+
+  /** @throws if a checksum does not hold */
+  #readStatistics(): readonly FileStatistics[] {
+    const rows = this.#database?.prepare('SELECT * FROM statistics ORDER BY file').all();
+    return ((rows ?? []) as readonly StatisticsRow[]).map(({ file, columns, checksum }) => {
+      if (checksumOf(file, columns) !== checksum) {
+        throw new Error(`statistics of file ${file} are damaged`);
+      }
+      return { fileId: file, columns: fromJson(columns) };
+    });
   }
 
   /** Files from the state; statistics of files that are still live stay. */
@@ -121,7 +136,8 @@ export class FileIndex implements CommitIndex {
       this.#run('DELETE FROM files');
       for (const file of state.files()) this.#add(file);
       this.#run('DELETE FROM statistics WHERE file NOT IN (SELECT id FROM files)');
-      this.#run('UPDATE position SET commit_number = ?', state.commit);
+      this.#run('DELETE FROM position');
+      this.#run('INSERT INTO position VALUES (?)', state.commit);
     })();
   }
 
@@ -153,7 +169,12 @@ export class FileIndex implements CommitIndex {
   }
 
   #run(sql: string, ...values: readonly (number | string | null)[]): void {
-    this.#database?.prepare(sql).run(...values);
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = present(this.#database, 'open index').prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    statement.run(...values);
   }
 
   #remove(id: number): void {
@@ -169,19 +190,52 @@ export class FileIndex implements CommitIndex {
   }
 
   #addStatistics({ fileId, columns }: FileStatistics): void {
-    const insert = 'INSERT OR REPLACE INTO statistics VALUES (?, ?, ?, ?, ?)';
-    for (const { columnId, min, max, nullCount } of columns) {
-      this.#run(insert, fileId, columnId, min ?? null, max ?? null, nullCount);
-    }
+    const json = toJson(columns);
+    const insert = 'INSERT OR REPLACE INTO statistics VALUES (?, ?, ?)';
+    this.#run(insert, fileId, json, checksumOf(fileId, json));
   }
 }
 
 interface StatisticsRow {
   readonly file: number;
-  readonly column_id: number;
-  readonly smallest: string | null;
-  readonly largest: string | null;
-  readonly null_count: number;
+  readonly columns: string;
+  readonly checksum: number;
+}
+
+type ColumnJson = readonly [
+  columnId: number,
+  min: string | null,
+  max: string | null,
+  nullCount: number,
+];
+
+function toJson(columns: readonly ColumnStatistics[]): string {
+  const json = columns.map(({ columnId, min, max, nullCount }): ColumnJson => {
+    return [columnId, min ?? null, max ?? null, nullCount];
+  });
+  return JSON.stringify(json);
+}
+
+function fromJson(text: string): readonly ColumnStatistics[] {
+  return (JSON.parse(text) as readonly ColumnJson[]).map(([columnId, min, max, nullCount]) => {
+    return { columnId, min: min ?? undefined, max: max ?? undefined, nullCount };
+  });
+}
+
+/** Of the text together with the id, so that it holds for no other file. */
+function checksumOf(file: number, columns: string): number {
+  return crc32(`${file} ${columns}`);
+}
+
+function prepareTables(database: Database.Database): void {
+  database.pragma('journal_mode = WAL');
+  database.pragma('synchronous = OFF');
+  if (database.pragma('user_version', { simple: true }) !== indexVersion) {
+    database.exec(`${dropAll(database)} ${tables} PRAGMA user_version = ${indexVersion}`);
+  }
+  if (database.pragma('quick_check(1)', { simple: true }) !== 'ok') {
+    throw new Error('quick_check found damage');
+  }
 }
 
 function dropAll(database: Database.Database): string {

@@ -4,15 +4,20 @@
  * Nothing is deleted unless that is proven. Commit thread, before writes open.
  *
  * I1. A temporary file is ours and unfinished: deleted.
- * I2. A flush file wholly at or below its measurement's position is deleted: its rows were filed
- *     under another id. So is one whose LSNs replay gave again. Everything else goes to `orphans/`.
- * I3. If the journal lost records, nothing but temporary files is deleted.
+ * I2. A flush file is deleted if each of its rows was filed under another id (at or below its
+ *     measurement's position or the low-water mark) or was given by replay again, and the file is
+ *     of the box's present epoch. A job's file is deleted if all that it replaces is known: its
+ *     rows are there. Everything else goes to `orphans/`.
+ * I3. If the journal lost records, nothing but temporary files is deleted; if the write-ahead log
+ *     did, no file that touches the lost numbers.
  * I4. A file that cannot be judged or moved stays where it is, with an alarm; queries never see it.
+ *     Nothing that lies in the data folder makes a start fail.
  */
 import type { Files } from '../../base/disk/files.ts';
 import { asGatewayError } from '../../base/errors/gateway-error.ts';
-import type { JournalAlarm } from '../../log/journal/commit-messages.ts';
+import type { JournalAlarm, LostNumbers } from '../../log/journal/commit-messages.ts';
 import type { UnlistedFiles } from '../../log/journal/commit-worker.ts';
+import { epochOf } from '../../log/journal/file-ids.ts';
 
 /** What a file's footer says of it. */
 export interface FlushFacts {
@@ -31,29 +36,48 @@ export interface UnlistedDeps {
   footerOf(path: string): FlushFacts;
   /** True if a live or removed file of the catalog has this path, relative to the data folder. */
   isListed(path: string): boolean;
-  /** Last LSN of the measurement whose rows are all filed. */
-  position(measurementId: number): number;
+  /** True if a live or removed file of the catalog has this id. */
+  isKnown(fileId: number): boolean;
+  /** Last LSN up to which all rows of the measurement are filed, by position or low-water mark. */
+  filedTo(measurementId: number): number;
+  /** Epoch of the box (file-ids.ts). */
+  readonly epoch: number;
   readonly damaged: boolean;
   alarm(alarm: JournalAlarm): void;
 }
 
 const fileName = /_([0-9a-f]{16})\.parquet$/;
 const temporaryPrefix = '.tmp-';
+/** Bytes of a name that every file system takes. */
+const nameBytesMax = 255;
+
+interface Undecided {
+  readonly path: string;
+  /** LSNs of its rows that are not filed elsewhere. */
+  readonly unfiled: readonly [first: number, last: number];
+  readonly epoch: number;
+}
 
 class Unlisted implements UnlistedFiles {
   readonly #deps: UnlistedDeps;
-  /** Above their positions: the log decides. */
-  #undecided: { readonly path: string; readonly lsns: readonly [number, number] }[] = [];
+  /** Above what is filed: the log decides. */
+  #undecided: Undecided[] = [];
   highestId = 0;
 
   constructor(deps: UnlistedDeps) {
     this.#deps = deps;
-    this.#walk('');
+    this.#guarded('', () => {
+      for (const name of deps.files.list(deps.orphans)) this.#noteId(name);
+      this.#walk('');
+    });
   }
 
-  replayed(firstLsn: number, lastLsn: number): void {
-    for (const { path, lsns } of this.#undecided.splice(0)) {
-      const again = lsns[0] >= firstLsn && lsns[1] <= lastLsn;
+  replayed(firstLsn: number, lastLsn: number, lost: readonly LostNumbers[] = []): void {
+    const { epoch } = this.#deps;
+    for (const { path, unfiled, epoch: epochThen } of this.#undecided.splice(0)) {
+      const [first, last] = unfiled;
+      const isWhole = !lost.some((gap) => gap.firstNumber <= last && gap.lastNumber >= first);
+      const again = first >= firstLsn && last <= lastLsn && isWhole && epochThen === epoch;
       if (again) this.#delete(path);
       else this.#toOrphans(path, 'its rows are in no log and no listed file');
     }
@@ -62,17 +86,27 @@ class Unlisted implements UnlistedFiles {
   /** `folder` relative to the data folder, with a slash at its end unless it is empty. */
   #walk(folder: string): void {
     const { files, dataDirectory } = this.#deps;
-    for (const name of files.list(`${dataDirectory}/${folder}`)) {
+    for (const name of files.list(`${dataDirectory}/${folder}`.replace(/\/$/, ''))) {
       const path = `${folder}${name}`;
       if (name.startsWith(temporaryPrefix)) this.#delete(path);
       else if (name.endsWith('.parquet')) this.#look(path);
-      else this.#walk(`${path}/`);
+      else this.#enter(path);
+    }
+  }
+
+  /** Something that is no Parquet file by its name: a folder, or a stranger. */
+  #enter(path: string): void {
+    try {
+      this.#walk(`${path}/`);
+    } catch (error) {
+      const { message, details } = asGatewayError(error);
+      if (details['errno'] === 'ENOTDIR') this.#toOrphans(path, 'it is no data file');
+      else this.#deps.alarm({ kind: 'file-unlisted', message, details: { path } });
     }
   }
 
   #look(path: string): void {
-    const id = fileName.exec(path)?.[1];
-    if (id !== undefined) this.highestId = Math.max(this.highestId, Number.parseInt(id, 16));
+    this.#noteId(path);
     if (this.#deps.isListed(path)) return;
     try {
       this.#judge(path);
@@ -81,17 +115,26 @@ class Unlisted implements UnlistedFiles {
     }
   }
 
+  #noteId(name: string): void {
+    const digits = fileName.exec(name)?.[1];
+    const id = digits === undefined ? 0 : Number.parseInt(digits, 16);
+    // A larger one was never given by a box: somebody else's file.
+    if (Number.isSafeInteger(id)) this.highestId = Math.max(this.highestId, id);
+  }
+
   #judge(path: string): void {
-    const { footerOf, dataDirectory, damaged, position } = this.#deps;
-    const { measurementId, lsns, supersedes } = footerOf(`${dataDirectory}/${path}`);
-    if (damaged || supersedes.length > 0) {
+    const { footerOf, dataDirectory, damaged, filedTo, isKnown } = this.#deps;
+    const { fileId, measurementId, lsns, supersedes } = footerOf(`${dataDirectory}/${path}`);
+    if (damaged) {
       this.#toOrphans(path, 'the journal may have lost the commit that named it');
-      return;
+    } else if (supersedes.length > 0) {
+      if (supersedes.every((id) => isKnown(id))) this.#delete(path);
+      else this.#toOrphans(path, 'files that it replaces are not known');
+    } else {
+      const first = Math.max(lsns[0], filedTo(measurementId) + 1);
+      if (lsns[1] < first) this.#delete(path);
+      else this.#undecided.push({ path, unfiled: [first, lsns[1]], epoch: epochOf(fileId) });
     }
-    const filed = position(measurementId);
-    if (lsns[1] <= filed) this.#delete(path);
-    else if (lsns[0] > filed) this.#undecided.push({ path, lsns });
-    else this.#toOrphans(path, `its rows were filed in part, up to ${filed}`);
   }
 
   #delete(path: string): void {
@@ -103,13 +146,27 @@ class Unlisted implements UnlistedFiles {
 
   #toOrphans(path: string, reason: string): void {
     const { files, dataDirectory, orphans, alarm } = this.#deps;
-    const name = path.replaceAll('/', '__');
     this.#guarded(path, () => {
+      const name = this.#freeName(path);
       files.rename(`${dataDirectory}/${path}`, `${orphans}/${name}`);
       files.syncDirectory(orphans);
       const message = `${path} was moved to orphans/${name}: ${reason}`;
       alarm({ kind: 'file-orphaned', message, details: { path } });
     });
+  }
+
+  /** The path in one name, or its last part if that is too long; never a name that is taken. */
+  #freeName(path: string): string {
+    const { files, orphans } = this.#deps;
+    const flat = path.replaceAll('/', '__');
+    const digitsMax = 8;
+    const isShort = Buffer.byteLength(flat) <= nameBytesMax - digitsMax;
+    const name = isShort ? flat : path.slice(path.lastIndexOf('/') + 1);
+    let free = name;
+    for (let count = 2; files.size(`${orphans}/${free}`) !== undefined; count += 1) {
+      free = `${count}-${name}`;
+    }
+    return free;
   }
 
   #guarded(path: string, call: () => void): void {
@@ -122,7 +179,7 @@ class Unlisted implements UnlistedFiles {
   }
 }
 
-/** Finds and judges them; those above their position wait for `replayed`. */
+/** Finds and judges them; those whose rows are not all filed wait for `replayed`. */
 export function findUnlisted(deps: UnlistedDeps): UnlistedFiles {
   return new Unlisted(deps);
 }
