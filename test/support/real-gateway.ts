@@ -141,11 +141,22 @@ export class RealGateway {
     return this.#process.stop();
   }
 
-  /** Starts again on the same directory, after `kill` or `stop`. */
+  /** Starts again on the same directory, after `kill` or `stop`, and waits until it is ready. */
   async startAgain(flags: readonly string[] = this.#flags): Promise<void> {
+    await this.startListening(flags);
+    await this.ready();
+  }
+
+  /** Starts again and waits until it listens, which may be long before it takes writes. */
+  async startListening(flags: readonly string[] = this.#flags): Promise<void> {
     if (!this.hasEnded) throw new Error('it still runs');
     this.#process = GatewayProcess.start({ dataDirectory: this.dataDirectory, flags });
-    this.#url = await this.#process.ready();
+    this.#url = await this.#process.listening();
+  }
+
+  /** Resolves when it takes writes. */
+  async ready(): Promise<void> {
+    await this.#process.ready();
   }
 
   send(request: HttpRequest): Promise<HttpAnswer> {

@@ -1,0 +1,111 @@
+/**
+ * A data directory in which something was deleted, garbled or added between two runs: derived files
+ * are made anew, files that no commit names change no answer, and kills in a row lose nothing.
+ */
+import {
+  copyFileSync,
+  existsSync,
+  globSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { RealGateway } from '../../support/real-gateway.ts';
+
+t.setTimeout(120_000);
+
+/** A hundred rows of one request over three hours. */
+const body = (from: number): string =>
+  Array.from(
+    { length: 100 },
+    (_, row) => `m,h=a v=${from + row}i ${1_700_000_000_000_000 + (from + row) * 108_000_000}`,
+  ).join('\n');
+
+async function expectRows(t: Test, gateway: RealGateway, count: number, when: string) {
+  t.same(
+    await gateway.select('SELECT count(*), count(DISTINCT v) FROM d.m'),
+    [[BigInt(count), BigInt(count)]],
+    when,
+  );
+}
+
+/** A gateway on a directory with `count` hundreds of rows in files, stopped. */
+async function filedDirectory(t: Test, count: number): Promise<RealGateway> {
+  const gateway = await RealGateway.start(t);
+  for (let hundred = 0; hundred < count; hundred += 1) await gateway.write(body(hundred * 100));
+  t.equal(await gateway.stop(), 0);
+  return gateway;
+}
+
+void t.test('index.db deleted or garbage is made anew', async (t) => {
+  const gateway = await filedDirectory(t, 3);
+  const index = join(gateway.dataDirectory, 'index.db');
+  for (const [name, spoil] of [
+    ['deleted', () => rmSync(index)],
+    ['garbage', () => writeFileSync(index, Buffer.alloc(100_000, 'garbage'))],
+    ['empty', () => writeFileSync(index, '')],
+    ['cut', () => writeFileSync(index, readFileSync(index).subarray(0, 5000))],
+  ] as const) {
+    for (const path of globSync(`${index}-*`)) rmSync(path);
+    spoil();
+    await gateway.startAgain();
+    await expectRows(t, gateway, 300, name);
+    t.equal(await gateway.value('SELECT sum(v) FROM d.m WHERE v >= 250'), 13_725n, name);
+    t.equal(await gateway.stop(), 0, name);
+  }
+  t.equal(readFileSync(index).subarray(0, 15).toString('latin1'), 'SQLite format 3');
+});
+
+void t.test('files that no commit names change no answer', async (t) => {
+  const gateway = await filedDirectory(t, 2);
+  const [first = ''] = gateway.dataFiles();
+  const data = join(gateway.dataDirectory, 'data');
+  const stale = first.replace(/_([0-9a-f]{16})\.parquet$/, '_00000100000000ff.parquet');
+  copyFileSync(join(data, first), join(data, stale));
+  const garbage = join(data, 'd/m/garbage.parquet');
+  writeFileSync(garbage, 'PAR1 but not really');
+  const temporary = join(data, 'd/m/2023/.tmp-half');
+  writeFileSync(temporary, 'half a file');
+  await gateway.startAgain();
+  await expectRows(t, gateway, 200, 'no row twice');
+  t.notOk(existsSync(temporary), 'what was not finished is removed');
+  t.notOk(existsSync(garbage), 'what cannot be judged is out of the way');
+  t.notOk(existsSync(join(data, stale)), 'the stale copy is out of the way');
+  t.not(
+    readdirSync(join(gateway.dataDirectory, 'orphans')).length,
+    0,
+    'kept where a person finds it',
+  );
+  t.match(
+    (await gateway.status()).alarms.map(({ id }) => id),
+    ['orphan_files'],
+    'with an alarm',
+  );
+  await gateway.write(body(200));
+  t.equal(await gateway.stop(), 0);
+  await gateway.startAgain();
+  await expectRows(t, gateway, 300, 'and writing goes on');
+});
+
+void t.test('kills in a row lose nothing and leave a short log', async (t) => {
+  const gateway = await filedDirectory(t, 1);
+  for (let start = 0; start < 4; start += 1) {
+    await gateway.startAgain();
+    await gateway.write(body(100 + start * 100));
+    await gateway.kill();
+  }
+  await gateway.startAgain();
+  await expectRows(t, gateway, 500, 'after four kills');
+  await gateway.filed();
+  await expectRows(t, gateway, 500, 'filed');
+  // A segment goes when a later record of the journal proves the commit that filed its rows.
+  const untilMs = performance.now() + 20_000;
+  const segments = async (): Promise<number> => (await gateway.status()).wal.segments;
+  while ((await segments()) > 2 && performance.now() < untilMs) await sleep(50);
+  t.ok((await segments()) <= 2, 'filed segments are recycled');
+  t.equal(await gateway.stop(), 0);
+});
