@@ -23,13 +23,32 @@ export interface RecordedAnswer {
   readonly request: number;
 }
 
-/** A line of the WAL thread: these requests are the next group, about to be written. */
+/** A line of the WAL thread: these requests were appended as one group, up to this LSN. */
 export interface RecordedGroup {
-  readonly at: 'group';
+  readonly at: 'appended';
   readonly requests: readonly number[];
+  readonly lastLsn: number;
 }
 
-export type RecordedLine = RecordedCall | RecordedAnswer | RecordedGroup;
+/** A line of the commit thread: a commit that names these files is about to be written. */
+export interface RecordedCommit {
+  readonly at: 'committing';
+  /** Relative to the data folder. */
+  readonly paths: readonly string[];
+  readonly lowWater: number | undefined;
+}
+
+/** A line of the commit thread: a fresh segment stands that starts with a snapshot. */
+export interface RecordedSnapshot {
+  readonly at: 'snapshot';
+}
+
+export type RecordedLine =
+  | RecordedCall
+  | RecordedAnswer
+  | RecordedGroup
+  | RecordedCommit
+  | RecordedSnapshot;
 
 const recorded = new Set<FileCallKind>([
   'open',
@@ -38,6 +57,7 @@ const recorded = new Set<FileCallKind>([
   'truncate',
   'rename',
   'unlink',
+  'makeDirectory',
   'syncDirectory',
 ]);
 

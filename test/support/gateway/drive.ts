@@ -11,6 +11,7 @@ import type { DurabilityModel } from '../checker.ts';
 import { GatewayClient } from '../gateway-client.ts';
 import { GatewayProcess } from '../gateway-process.ts';
 import { loadShapes, type LoadMaker } from '../load.ts';
+import type { PlainRow } from '../plain-row.ts';
 import { planEnvironment, type GatewayPlan } from './plan.ts';
 
 /** Small enough that a second of load rotates, recycles, flushes, commits and compacts. */
@@ -46,6 +47,8 @@ export interface DriveOptions {
   readonly flags?: readonly string[];
   /** A query of everything after so many requests of the first lane; 0: never. */
   readonly queryEvery: number;
+  /** Everything is queried once more before the last life is ended. */
+  readonly askAtEnd?: boolean;
   plan(life: number): GatewayPlan;
   /** Called just after the answer came. */
   acknowledged(request: number): void;
@@ -62,6 +65,8 @@ export interface DriveReport {
   readonly order: readonly (readonly number[])[];
   /** Answers by status; `none` for connections cut off. */
   readonly statuses: Readonly<Record<string, number>>;
+  /** What SQL showed before the last life was ended; empty unless asked for. */
+  readonly rowsAtEnd: readonly PlainRow[];
   /** Lives that ended by themselves (a planned kill). */
   readonly died: number;
 }
@@ -86,13 +91,23 @@ class Driver {
   sent = 0;
   acknowledged = 0;
   died = 0;
+  rowsAtEnd: readonly PlainRow[] = [];
 
   constructor(options: DriveOptions) {
     this.#options = options;
   }
 
   async live(life: number): Promise<void> {
-    const { dataDirectory, scratch, flags = [], plan, lanes, lives, roundMs } = this.#options;
+    const {
+      dataDirectory,
+      scratch,
+      flags = [],
+      plan,
+      lanes,
+      lives,
+      roundMs,
+      askAtEnd = false,
+    } = this.#options;
     const planned = plan(life);
     const gateway = GatewayProcess.start({
       dataDirectory,
@@ -108,8 +123,10 @@ class Driver {
         const running = Array.from({ length: lanes }, (_, lane) => this.#lane(lane, client, take));
         await Promise.all([...running, sleep(roundMs)]);
       }
+      const isLast = life === lives.length - 1;
+      if (isLast && askAtEnd) this.rowsAtEnd = await client.allRows(loadShapes);
     } catch (error) {
-      if (!gateway.hasEnded) throw error;
+      if (!gateway.hasEnded || planned.kill === undefined) throw error;
     } finally {
       // A connection that is cut off is noticed before the end of the process is.
       if (planned.kill !== undefined) await Promise.race([gateway.ended(), sleep(100)]);
@@ -158,6 +175,7 @@ export async function driveGateway(options: DriveOptions): Promise<DriveReport> 
     acknowledged: driver.acknowledged,
     order: options.lives.map((_, life) => readOrder(options.scratch, life)),
     statuses: driver.statuses,
+    rowsAtEnd: driver.rowsAtEnd,
     died: driver.died,
   };
 }

@@ -1,6 +1,6 @@
 /**
  * Chooses where to cut the power. Only moments at which the device had just taken something while a
- * named phase was under way count (and the moments of an acknowledgement); idle ones do not. The
+ * named phase was under way count (and the moments of a promise: an answer, rows shown); idle ones do not. The
  * cuts are spread evenly over the phases, then over each phase at random.
  */
 import type { Random } from '../random.ts';
@@ -30,6 +30,7 @@ export function cutsByPhase(entries: readonly LogEntry[]): ReadonlyMap<string, r
       put(mark.phase, index);
       active.set(mark.phase, (active.get(mark.phase) ?? 1) - 1);
     } else if (mark?.kind === 'acknowledged') put('acknowledge', index);
+    else if (mark?.kind === 'seen') put('see', index);
     else if (mark === undefined && (bytes > 0 || isFlush)) {
       for (const [phase, count] of active) if (count > 0) put(phase, index);
     }
