@@ -3,7 +3,8 @@
  * decoded. One place knows every reason to refuse; each is a 503 that loses nothing (W7, W11).
  * Called on the main thread by the door and by the write routes.
  *
- * I1. A request is always admitted when nothing else is held, however large it is.
+ * I1. A request is always admitted when nothing else is held, however large it is; and when half of
+ *     the memory is free, so that a few rows that wait for their flush never keep a large one out.
  * I2. What is admitted is counted until its rows are in the buffers, which count them from then on.
  */
 import { GatewayError } from '../base/errors/gateway-error.ts';
@@ -92,9 +93,10 @@ export class Admission {
   hold(bytes: number): () => void {
     this.check();
     const others = this.#heldBytes + this.#sources.bufferBytes();
-    if (others > 0 && others + bytes > this.#limits.memoryBytesMax) {
+    const { memoryBytesMax } = this.#limits;
+    if (others > 0 && others + Math.min(bytes, memoryBytesMax / 2) > memoryBytesMax) {
       throw new GatewayError('HF_INGEST_MEMORY', `${others} bytes are held already`, {
-        details: { heldBytes: others, memoryBytesMax: this.#limits.memoryBytesMax },
+        details: { heldBytes: others, memoryBytesMax },
       });
     }
     this.#heldBytes += bytes;
