@@ -2,8 +2,8 @@
  * SIGKILL at the n-th write, sync, rename or unlink of each thread, at any moment of the gateway's
  * life, recovery included. After each kill the gateway is started again on the same data, is killed
  * again in the middle of that recovery, and at last runs to the end: everything that was answered
- * must be there, once, in each directory that a kill left behind and at the end, by SQL too. Between
- * two lives the derived index is dropped or spoilt at random.
+ * must be there, once, in each directory that a kill left behind and at the end, by SQL too.
+ * Between two lives the derived index is dropped or spoilt at random.
  */
 import { cpSync, existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

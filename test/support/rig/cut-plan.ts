@@ -1,7 +1,7 @@
 /**
- * Chooses where to cut the power. Only moments at which the device had just taken something while a
- * named phase was under way count (and the moments of a promise: an answer, rows shown); idle ones do not. The
- * cuts are spread evenly over the phases, then over each phase at random.
+ * Chooses where to cut the power. Only moments count at which the device had just taken something
+ * while a named phase was under way, and the moments of a promise: an answer, rows shown. Idle ones
+ * do not. The cuts are spread evenly over the phases, then over each phase at random.
  */
 import type { Random } from '../random.ts';
 import type { LogEntry } from './block-log.ts';
