@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
+import { parseMetrics, sum } from '../../support/metrics-text.ts';
 import { RealGateway, type HttpAnswer } from '../../support/real-gateway.ts';
 
 t.setTimeout(120_000);
@@ -56,6 +57,12 @@ void t.test('a sender that is too fast is told to wait and loses nothing', async
     'with 503 and Retry-After only',
   );
   t.match(JSON.parse(refused[0]?.text ?? ''), { code: 'ingest_memory' });
+  const metrics = parseMetrics((await gateway.send({ path: '/metrics' })).text);
+  t.equal(
+    sum(metrics, 'holdfast_ingest_refused_requests_total'),
+    refused.length,
+    'each is counted',
+  );
   t.ok(bytesMost <= memoryBytes, `${bytesMost} bytes held at most`);
 
   const check = async (when: string): Promise<void> => {

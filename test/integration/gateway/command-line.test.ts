@@ -1,0 +1,84 @@
+/**
+ * The client verbs against a real gateway: write, query, status, version, and their exit codes.
+ */
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { RealGateway, runHoldfast, scratchDirectory } from '../../support/real-gateway.ts';
+
+t.setTimeout(60_000);
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+
+void t.test('write, query and status', async (t) => {
+  const gateway = await RealGateway.start(t);
+  const scratch = scratchDirectory(t);
+  const file = join(scratch, 'rows.lp');
+  const lines = Array.from({ length: 50_000 }, (_, row) => {
+    return `m,h=host${row % 10} f=${row}i,s="line ${row}\nmore" ${1_700_000_000_000_000_000n + BigInt(row)}`;
+  });
+  writeFileSync(file, lines.join('\n'));
+  t.match(await gateway.command(['write', file, '--database', 'd']), { code: 0, err: '' });
+  t.equal(await gateway.count('d.m'), 50_000, 'several blocks');
+
+  const input = 'n f=1i 1700000000\nbad\nn f=2i 1700000001\n';
+  const partly = await gateway.command(['write', '-', '--precision', 'second'], input);
+  t.equal(partly.code, 65);
+  t.match(partly.err, /^line 2: missing fields: bad\n/);
+  t.equal(await gateway.count('"default".n'), 2);
+
+  const sql = 'SELECT f, s FROM d.m WHERE f < 2 ORDER BY f';
+  const table = await gateway.command(['query', sql]);
+  t.equal(table.code, 0);
+  t.match(table.out, /f +s\n-+ +-+\n *0 +line 0\\nmore\n *1 +line 1\\nmore\n\(2 rows\)\n$/);
+  const csv = await gateway.command(['query', sql, '--csv']);
+  t.equal(csv.out, 'f,s\n0,"line 0\nmore"\n1,"line 1\nmore"\n');
+  const json = await gateway.command(['query', sql, '--json']);
+  t.match(JSON.parse(json.out), { success: true, row_count: 2, data: [[0], [1]] });
+  const extreme = await gateway.command(['query', 'SELECT 18446744073709551615 AS v', '--csv']);
+  t.equal(extreme.out, 'v\n18446744073709551615\n', 'digits stay exact');
+  const inDatabase = await gateway.command([
+    'query',
+    'SELECT count(*) FROM m',
+    '--database',
+    'd',
+    '--csv',
+  ]);
+  t.match(inDatabase.out, /\n50000\n$/);
+
+  const status = await gateway.command(['status']);
+  t.equal(status.code, 0);
+  t.match(status.out, /^state +ready$/m);
+  t.match(status.out, /^writes +accepted$/m);
+  const asJson = await gateway.command(['status', '--json']);
+  t.match(JSON.parse(asJson.out), { gateway: { phase: 'ready' } });
+
+  t.equal((await gateway.command(['query', 'SELECT nonsense FROM d.m'])).code, 65, 'a query error');
+  t.equal((await gateway.command(['write', join(scratch, 'absent')])).code, 74, 'no such file');
+  t.equal((await gateway.command(['query'])).code, 64);
+  t.equal((await gateway.command(['query', 'a', 'b'])).code, 64);
+  t.equal((await gateway.command(['status', '--jsno'])).code, 64);
+});
+
+void t.test('without a gateway, and usage', async (t) => {
+  const nowhere = ['--url', 'http://127.0.0.1:9'];
+  for (const words of [['status'], ['query', 'SELECT 1'], ['write', '-']]) {
+    const { code, err } = await runHoldfast([...words, ...nowhere], 'm f=1i 1');
+    t.equal(code, 69, words.join(' '));
+    t.match(err, 'no answer from http://127.0.0.1:9');
+  }
+  t.equal((await runHoldfast(['no-such-verb'])).code, 64);
+  const help = await runHoldfast(['help']);
+  t.equal(help.code, 0);
+  for (const verb of ['serve', 'query', 'write', 'status', 'version']) t.match(help.out, verb);
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  const shown = await runHoldfast(['version']);
+  t.match(shown, { code: 0, out: version });
+  // By whatever Node the machine has; it hands over to the right one.
+  const bin = join(root, 'src/fronts/cli/bin.mjs');
+  t.equal(execFileSync('node', [bin, 'version'], { encoding: 'utf8' }), shown.out);
+});
