@@ -79,8 +79,8 @@ class Subject {
   async settled(): Promise<void> {
     for (;;) {
       const answer = await fetch(`${this.url}/api/monitoring/buffer`);
-      const buffer = (await answer.json()) as { total_records_buffered: number };
-      if (buffer.total_records_buffered === 0) return;
+      const buffer = (await answer.json()) as { current_records_buffered: number };
+      if (buffer.current_records_buffered === 0) return;
       await sleep(250);
     }
   }

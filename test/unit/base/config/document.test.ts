@@ -5,7 +5,11 @@ import { environmentName, flagNames, optionNames } from '../../../../src/base/co
 
 t.test('--help reads as its kept copy', (t) => {
   const kept = readFileSync('test/fixtures/serve-help.txt', 'utf8');
-  t.equal(serveHelp(), kept, 'after a wanted change: holdfast serve --help > test/fixtures/serve-help.txt');
+  t.equal(
+    serveHelp(),
+    kept,
+    'after a wanted change: holdfast serve --help > test/fixtures/serve-help.txt',
+  );
   for (const line of serveHelp().split('\n')) {
     if (line.length > 100) t.fail(`too long for a terminal: ${line}`);
   }
