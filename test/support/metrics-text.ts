@@ -1,5 +1,5 @@
 /**
- * The text format of Prometheus, read strictly, so that a test fails on what a scraper would refuse.
+ * The text format of Prometheus, read strictly: a test fails on what a scraper would refuse.
  */
 
 /** Samples of the text format by name and labels. Throws on a line that is none. */

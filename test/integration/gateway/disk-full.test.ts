@@ -1,6 +1,6 @@
 /**
  * Contract W7 on a real small file system: below the hard watermark writes get 503 `disk_full`,
- * queries go on, and once there is space again writes are taken as before. On a disk that is full to
+ * queries go on, and once there is space again writes go in as before. On a disk that is full to
  * the last byte nothing that was answered is lost either.
  */
 import { spawnSync } from 'node:child_process';
