@@ -1,7 +1,7 @@
 /**
  * A WAL thread whose disk obeys the test. Files in the folder `orders` are orders: `fail-<call>`
  * fails each such call while it is there, `once-<call>` fails one, `hold-<call>` makes such calls
- * wait until it is gone, `die` ends the thread at its next write. `wait` is there while one is held.
+ * wait until it is gone, `die` ends the thread at its next write. `wait` exists while one is held.
  * The test writes an entry of two lines that calls this (wal-bench.ts).
  */
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
