@@ -1,0 +1,275 @@
+/**
+ * The commit client on its real thread and a real disk: order of what it shows, ids, pins, starts.
+ */
+import Database from 'better-sqlite3';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { asGatewayError } from '../../../../src/base/errors/gateway-error.ts';
+import type { FileFacts } from '../../../../src/base/model/commit.ts';
+import { CommitClient } from '../../../../src/log/journal/commit-client.ts';
+import { fileIdBlock, fileIdEpoch } from '../../../../src/log/journal/file-ids.ts';
+import type { JournalAlarm } from '../../../../src/log/journal/commit-messages.ts';
+import { fileFacts } from '../../../support/catalog-model.ts';
+
+const thread = new URL('../../../../src/storage/catalog/commit-thread.ts', import.meta.url);
+
+class Box {
+  readonly root = mkdtempSync(join(tmpdir(), 'holdfast-commits-'));
+  readonly #clients: CommitClient[] = [];
+
+  constructor(t: { teardown(call: () => Promise<void>): unknown }) {
+    for (const name of ['journal', 'data', 'quarantine', 'orphans']) this.#make(name);
+    t.teardown(async () => {
+      for (const client of this.#clients) await client.close();
+      rmSync(this.root, { recursive: true });
+    });
+  }
+
+  #make(name: string): void {
+    mkdirSync(join(this.root, name));
+  }
+
+  async open(over: { thread?: URL } = {}): Promise<CommitClient> {
+    const at = (name: string) => join(this.root, name);
+    const client = await CommitClient.open({
+      thread,
+      root: this.root,
+      directory: at('journal'),
+      dataDirectory: at('data'),
+      quarantine: at('quarantine'),
+      orphans: at('orphans'),
+      segmentBytes: 1 << 20,
+      syncMode: 'fdatasync',
+      ...over,
+    });
+    this.#clients.push(client);
+    return client;
+  }
+
+  pathOf(facts: FileFacts): string {
+    return join(this.root, 'data', facts.path);
+  }
+
+  /** Commits a flush of one file that is there; its LSNs are 10 times `step`. */
+  async flush(client: CommitClient, step: number): Promise<FileFacts> {
+    let id = client.takeFileId();
+    while (id === undefined) {
+      await client.reserveFileIds();
+      id = client.takeFileId();
+    }
+    const facts = fileFacts(id, 16, [step * 10, step * 10]);
+    mkdirSync(join(this.root, 'data/m16'), { recursive: true });
+    writeFileSync(this.pathOf(facts), '');
+    client.walSynced(step * 10);
+    const columns = [{ columnId: 0, min: '1', max: `${step}`, nullCount: 0 }];
+    await client.commit({ kind: 'flush', adds: [facts], positions: [[16, step * 10]] }, [
+      { fileId: id, columns },
+    ]);
+    return facts;
+  }
+}
+
+/** Resolves when `holds`, which some message makes true. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+const removing = (...files: readonly FileFacts[]) =>
+  ({ kind: 'job', removes: files.map(({ id }) => ({ id, reason: 'compact' as const })) }) as const;
+
+t.test(
+  'a commit is shown in one tick, with its statistics, before its promise resolves',
+  async (t) => {
+    const box = new Box(t);
+    const client = await box.open();
+    const shown: unknown[] = [];
+    client.onEvent(({ commit, statistics }) => {
+      t.equal(client.visibleCommit, commit.number, 'visible in the same tick');
+      shown.push([commit.kind, commit.number, statistics.length]);
+    });
+    const first = client.commit({ kind: 'schema', databases: ['a'] }, []);
+    const second = client.commit({ kind: 'schema', databases: ['b'] }, [
+      { fileId: 1, columns: [] },
+    ]);
+    const [one, two] = [await first, await second];
+    t.same(shown, [
+      ['schema', one, 0],
+      ['schema', two, 1],
+    ]);
+    t.ok(two > one);
+    t.match(await client.state(), { commit: two, databases: ['a', 'b'] });
+  },
+);
+
+t.test(
+  'ids come from blocks that a commit reserved, and none is given twice over starts',
+  async (t) => {
+    const box = new Box(t);
+    const client = await box.open();
+    t.equal(client.takeFileId(), undefined, 'no block yet');
+    await Promise.all([client.reserveFileIds(), client.reserveFileIds()]);
+    const ids = Array.from({ length: fileIdBlock }, () => client.takeFileId());
+    t.same([ids[0], ids.at(-1)], [fileIdEpoch + 1, fileIdEpoch + fileIdBlock]);
+    t.equal(client.takeFileId(), undefined, 'both asked for one block');
+    await client.reserveFileIds();
+    t.equal(client.takeFileId(), fileIdEpoch + fileIdBlock + 1);
+    await client.close();
+    mkdirSync(join(box.root, 'data/d'));
+    writeFileSync(
+      join(box.root, 'data/d/x_1_0000010000ffffff.parquet'),
+      'a file of ours by its name',
+    );
+    const again = await box.open();
+    await again.reserveFileIds();
+    t.equal(again.takeFileId(), 0x10000ffffff + 1, 'above every name in the data folder');
+  },
+);
+
+t.test('a start gives the catalog and the statistics of the last one', async (t) => {
+  const box = new Box(t);
+  const client = await box.open();
+  t.equal(client.seed.commit, 0);
+  const files = [await box.flush(client, 1), await box.flush(client, 2)];
+  const state = await client.state();
+  t.match(client.figures, { files: 2, commits: 3 });
+  await client.close();
+  const again = await box.open();
+  t.strictSame(again.seed, state);
+  t.same(
+    again.seedStatistics.map(({ fileId, columns }) => [fileId, columns[0]?.max]),
+    files.map(({ id }, at) => [id, `${at + 1}`]),
+  );
+  t.equal(again.visibleCommit, state.commit);
+  t.equal(again.safeCommit, state.commit, 'proven by the header of the start');
+});
+
+t.test('conflicts and broken rules reject; nothing is shown', async (t) => {
+  const box = new Box(t);
+  const client = await box.open();
+  const file = await box.flush(client, 1);
+  await client.commit(removing(file), []);
+  const visible = client.visibleCommit;
+  await t.rejects(client.commit(removing(file), []), { code: 'HF_COMMIT_CONFLICT' });
+  await t.rejects(client.commit({ kind: 'flush', positions: [[16, 3]] }, []), { code: 'HF_BUG' });
+  t.equal(client.visibleCommit, visible);
+});
+
+t.test(
+  'a pinned file stays until the pin goes; commits become safe after a quiet second',
+  async (t) => {
+    const box = new Box(t);
+    const client = await box.open();
+    const [first, second] = [await box.flush(client, 1), await box.flush(client, 2)];
+    const safe: number[] = [];
+    client.onSafe((commit) => safe.push(commit));
+    const unpin = client.pin(client.visibleCommit);
+    const removal = await client.commit(removing(first, second), []);
+    await until(() => client.safeCommit >= removal);
+    t.same(safe.at(-1), removal);
+    await client.state();
+    t.ok(existsSync(box.pathOf(first)), 'pinned');
+    unpin();
+    unpin();
+    await until(() => !existsSync(box.pathOf(first)) && !existsSync(box.pathOf(second)));
+    t.match(await client.state(), { files: [], removed: [] });
+  },
+);
+
+t.test('a commit waits for the write-ahead log', async (t) => {
+  const box = new Box(t);
+  const client = await box.open();
+  const flush = client.commit({ kind: 'flush', positions: [[16, 50]] }, []);
+  let isDone = false;
+  void flush.then(() => {
+    isDone = true;
+  });
+  await client.state();
+  t.notOk(isDone);
+  client.walSynced(50);
+  t.ok(await flush);
+});
+
+t.test('an unlisted file waits for the end of replay; alarms of the start are kept', async (t) => {
+  const box = new Box(t);
+  writeFileSync(join(box.root, 'data/stray.parquet'), 'not one of ours');
+  writeFileSync(join(box.root, 'data/.tmp-x.parquet'), '');
+  const client = await box.open();
+  const alarms: JournalAlarm[] = [];
+  client.onAlarm((alarm) => alarms.push(alarm));
+  t.match(alarms, [{ kind: 'file-orphaned' }]);
+  t.same(readdirSync(join(box.root, 'orphans')), ['stray.parquet']);
+  t.same(readdirSync(join(box.root, 'data')), []);
+  client.walReplayed(1, 100, [{ firstNumber: 5, lastNumber: 6 }]);
+  t.equal((await client.state()).commit, 0);
+});
+
+t.test('an index that is ahead proves lost commits, and is told', async (t) => {
+  const box = new Box(t);
+  const client = await box.open();
+  await box.flush(client, 1);
+  await client.close();
+  const database = new Database(join(box.root, 'index.db'));
+  database.exec('UPDATE position SET commit_number = commit_number + 1');
+  database.close();
+  const again = await box.open();
+  const alarms: JournalAlarm[] = [];
+  again.onAlarm((alarm) => alarms.push(alarm));
+  t.match(alarms, [{ kind: 'journal-damaged', message: /index/ }]);
+  t.equal(again.seed.files.length, 1);
+});
+
+t.test('a journal of a later format refuses the start', async (t) => {
+  const box = new Box(t);
+  const client = await box.open();
+  await client.commit({ kind: 'schema', databases: ['a'] }, []);
+  await client.close();
+  const later = join(box.root, 'later.ts');
+  // A thread whose log says that a record is of a later version.
+  writeFileSync(
+    later,
+    `import { parentPort } from 'node:worker_threads';
+     import { nodeFiles } from '${new URL('../../../../src/base/disk/files.ts', import.meta.url)}';
+     import { systemClock } from '${new URL('../../../../src/base/lib/clock.ts', import.meta.url)}';
+     import { runCommitter } from '${new URL('../../../../src/log/journal/commit-worker.ts', import.meta.url)}';
+     import { openLog } from '${new URL('../../../../src/log/open-log.ts', import.meta.url)}';
+     import { commitParts } from '${new URL('commit-parts.ts', thread)}';
+     runCommitter(parentPort, commitParts({
+       files: nodeFiles, clock: systemClock, randomSalt: () => 7,
+       openLog: (options, replay) => openLog(options, { ...replay, onRecord: (record) => {
+         replay.onRecord({ ...record, payload: Buffer.from('{"v":9,"kind":"schema"}') });
+       } }),
+     }));`,
+  );
+  await t.rejects(box.open({ thread: new URL(`file://${later}`) }), { code: 'HF_FORMAT_NEWER' });
+  const again = await box.open();
+  t.same(again.seed.databases, ['a'], 'and changed nothing');
+});
+
+t.test('a thread that ends by itself rejects all that wait, once and for good', async (t) => {
+  const box = new Box(t);
+  const dying = join(box.root, 'dying.ts');
+  writeFileSync(
+    dying,
+    `import { parentPort } from 'node:worker_threads';
+     parentPort.on('message', ({ kind }) => {
+       if (kind === 'open') parentPort.postMessage({ kind: 'opened', highestId: 0, statistics: [],
+         seed: { commit: 0, files: [], fileIdsTo: 0 }, figures: { safeCommit: 0 } });
+       if (kind === 'propose') throw new Error('gone');
+     });`,
+  );
+  const client = await box.open({ thread: new URL(`file://${dying}`) });
+  const exits: string[] = [];
+  client.onExit(({ code }) => exits.push(code));
+  const waiting = [client.commit({ kind: 'schema' }, []), client.state()];
+  for (const settled of await Promise.allSettled(waiting)) {
+    t.equal(settled.status, 'rejected');
+    if (settled.status === 'rejected') {
+      t.equal(asGatewayError(settled.reason).code, 'HF_COMMIT_THREAD_LOST');
+    }
+  }
+  t.same(exits, ['HF_COMMIT_THREAD_LOST']);
+  await t.rejects(client.commit({ kind: 'schema' }, []), { code: 'HF_COMMIT_THREAD_LOST' });
+  await t.rejects(client.reserveFileIds(), { code: 'HF_COMMIT_THREAD_LOST' });
+});
