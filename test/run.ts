@@ -45,7 +45,7 @@ const suites: readonly Suite[] = [
 const scratch = join(tmpdir(), `holdfast-suites-${process.pid}`);
 
 /** Runs one suite; returns its counts, with a failure added for a suite that ended badly. */
-async function runSuite(suite: Suite, long: boolean): Promise<Count> {
+async function runSuite(suite: Suite, long: boolean, requireAll: boolean): Promise<Count> {
   const files = globSync(suite.files).sort();
   if (files.length === 0)
     return { passed: 0, failed: 1, skipped: 0, skips: [], failures: ['no files'], notes: [] };
@@ -56,6 +56,8 @@ async function runSuite(suite: Suite, long: boolean): Promise<Count> {
   const testArgs = long ? ['--test-arg=--long'] : [];
   const child = spawn('tap', ['run', '-R', 'silent', ...args, ...testArgs, ...files], {
     stdio: ['ignore', 'inherit', 'inherit'],
+    // A test that would skip says what is missing instead (test/support/requirements.ts).
+    env: { ...process.env, ...(requireAll ? { HOLDFAST_TEST_REQUIRE: '1' } : {}) },
   });
   const code = await new Promise<number>((resolve) => {
     child.on('exit', (status) => {
@@ -72,15 +74,20 @@ async function runSuite(suite: Suite, long: boolean): Promise<Count> {
   return count;
 }
 
-async function runLane(lane: readonly Suite[], long: boolean): Promise<readonly Count[]> {
+async function runLane(
+  lane: readonly Suite[],
+  long: boolean,
+  requireAll: boolean,
+): Promise<readonly Count[]> {
   const counts: Count[] = [];
-  for (const suite of lane) counts.push(await runSuite(suite, long));
+  for (const suite of lane) counts.push(await runSuite(suite, long, requireAll));
   return counts;
 }
 
 /** Returns the process exit code. */
 async function main(args: readonly string[]): Promise<number> {
   const long = args.includes('--long');
+  const requireAll = args.includes('--require-all');
   const named = args.filter((arg) => !arg.startsWith('--'));
   const unknown = named.filter((name) => !suites.some((suite) => suite.name === name));
   if (args.includes('--list') || unknown.length > 0) {
@@ -88,19 +95,19 @@ async function main(args: readonly string[]): Promise<number> {
     return unknown.length > 0 ? 64 : 0;
   }
   const chosen = suites.filter((suite) => named.length === 0 || named.includes(suite.name));
-  const inLane = (lane: Suite['lane']) => chosen.filter((suite) => suite.lane === lane);
+  const run = (lane: Suite['lane']) => {
+    const suitesOfLane = chosen.filter((suite) => suite.lane === lane);
+    return runLane(suitesOfLane, long, requireAll);
+  };
   mkdirSync(scratch, { recursive: true });
   try {
-    const first = await runLane(inLane('first'), long);
-    const rest = await Promise.all([
-      runLane(inLane('cpu'), long),
-      runLane(inLane('waiting'), long),
-    ]);
+    const first = await run('first');
+    const rest = await Promise.all([run('cpu'), run('waiting')]);
     const counts = [...first, ...rest.flat()];
     const sum = (pick: (count: Count) => number) =>
       counts.reduce((total, count) => total + pick(count), 0);
     const skipped = sum((count) => count.skipped);
-    const skipsFail = args.includes('--require-all') ? skipped : 0;
+    const skipsFail = requireAll ? skipped : 0;
     const failed = sum((count) => count.failed) + skipsFail;
     if (skipsFail > 0) process.stdout.write('every suite is required here: a skip is a failure\n');
     const passed = sum((count) => count.passed);
