@@ -6,15 +6,14 @@
  * `npm run bench [-- --rows 600000] [--only cpu-100] [--minutes 10]`
  * --minutes: instead of the table, the heaviest shape for that long, memory printed each 15 s.
  */
-import { fork, spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { fork, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { DriverCommand, DriverResult, DriverSettings } from './driver.ts';
 import { cpuSeconds, directoryBytes, residentMiB } from './process-figures.ts';
 import type { Shape } from './shapes.ts';
+import { Subject } from './subject.ts';
 
 const rowsPerBody = 1000;
 const connections = 16;
@@ -32,66 +31,6 @@ const scenarios: readonly Scenario[] = [
   { name: 'cpu-100-gzip', shape: { name: 'cpu', hosts: 100 }, gzip: true },
   { name: 'cpu-4000', shape: { name: 'cpu', hosts: 4000 }, gzip: false },
 ];
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** A gateway process of its own on a fresh data directory. */
-class Subject {
-  readonly url: string;
-  readonly directory = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
-  readonly #process: ChildProcess;
-
-  constructor(port: number) {
-    this.url = `http://127.0.0.1:${port}`;
-    const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-    const args = ['serve', '--data-dir', this.directory, '--listen', `127.0.0.1:${port}`];
-    this.#process = spawn(process.execPath, [main, ...args], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, HOLDFAST_LOG_LEVEL: 'error' },
-    });
-  }
-
-  get pid(): number {
-    return this.#process.pid ?? 0;
-  }
-
-  async ready(): Promise<void> {
-    for (let attempt = 0; attempt < 300; attempt++) {
-      const answer = await fetch(`${this.url}/ready`).catch(() => undefined);
-      if (answer?.status === 200) return;
-      await sleep(100);
-    }
-    throw new Error('the gateway did not become ready');
-  }
-
-  async count(measurement: string): Promise<number> {
-    const answer = await fetch(`${this.url}/api/v1/query`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-arc-database': 'bench' },
-      body: JSON.stringify({ sql: `SELECT count(*) FROM ${measurement}` }),
-    });
-    const result = (await answer.json()) as { data: number[][]; error?: string };
-    if (result.error !== undefined) throw new Error(result.error);
-    return result.data[0]?.[0] ?? 0;
-  }
-
-  /** Resolves when no row is left in a buffer. */
-  async settled(): Promise<void> {
-    for (;;) {
-      const answer = await fetch(`${this.url}/api/monitoring/buffer`);
-      const buffer = (await answer.json()) as { current_records_buffered: number };
-      if (buffer.current_records_buffered === 0) return;
-      await sleep(250);
-    }
-  }
-
-  async stop(): Promise<void> {
-    const ended = new Promise((resolve) => this.#process.once('exit', resolve));
-    this.#process.kill('SIGTERM');
-    await ended;
-    rmSync(this.directory, { recursive: true, force: true });
-  }
-}
 
 class Load {
   readonly #process: ChildProcess;
@@ -130,7 +69,7 @@ const quantile = (sorted: readonly number[], share: number) =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
 
 async function measure(scenario: Scenario, rows: number, port: number): Promise<void> {
-  const subject = new Subject(port);
+  const subject = new Subject({ port });
   const peakBodies = Math.floor(rows / rowsPerBody);
   const openBodies = Math.floor(peakBodies / 2);
   const load = new Load({
@@ -176,7 +115,7 @@ async function measure(scenario: Scenario, rows: number, port: number): Promise<
 
 /** Memory under the heaviest load: the driver repeats its bodies, so only memory is of interest. */
 async function soak(minutes: number, port: number): Promise<void> {
-  const subject = new Subject(port);
+  const subject = new Subject({ port });
   const shape: Shape = { name: 'cpu', hosts: 4000 };
   const settings = {
     shape,

@@ -1,0 +1,73 @@
+/**
+ * Recovery bench: fills the log with `iot` rows that are in no file, kills the gateway, measures
+ * the CPU seconds (all threads and children) from the start to `/ready`, less those of an empty
+ * start: log to buffers. Flushing what was replayed comes after that and is not counted.
+ *
+ * `node bench/recovery.ts [--rows 5000000]`
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { cpuSeconds, directoryBytes } from './process-figures.ts';
+import { bodies } from './shapes.ts';
+import { Subject } from './subject.ts';
+
+const rowsPerBody = 1000;
+const bodiesPerRound = 250;
+
+/** Nothing is flushed, so the whole log has to be read. */
+const settings = [
+  ...['--ingest-memory', '6GiB', '--ingest-buffer-rows', '10000000'],
+  ...['--ingest-buffer-age', '10h', '--ingest-buffer-age-max', '10h', '--wal-size-max', '16GiB'],
+];
+
+async function write(subject: Subject, rows: number): Promise<void> {
+  for (let written = 0; written < rows; written += bodiesPerRound * rowsPerBody) {
+    const start = 1_700_000_000 + written;
+    const round = [...bodies({ name: 'iot', hosts: 1000 }, bodiesPerRound, rowsPerBody, start)];
+    const sender = async () => {
+      for (let body = round.pop(); body !== undefined; body = round.pop()) {
+        const answer = await fetch(`${subject.url}/write?db=bench`, { method: 'POST', body });
+        if (answer.status !== 204) throw new Error(await answer.text());
+      }
+    };
+    await Promise.all(Array.from({ length: 16 }, sender));
+  }
+}
+
+/** CPU seconds and wall seconds from the start of a gateway on `directory` to its `/ready`. */
+async function start(directory: string, port: number): Promise<[Subject, number, number]> {
+  const fromMs = performance.now();
+  const subject = new Subject({ port, directory, settings });
+  await subject.ready();
+  return [subject, cpuSeconds(subject.pid), (performance.now() - fromMs) / 1000];
+}
+
+const { values } = parseArgs({
+  options: {
+    rows: { type: 'string', default: '5000000' },
+    port: { type: 'string', default: '18087' },
+  },
+});
+const port = Number(values.port);
+const directory = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
+try {
+  const [first, emptyCpu] = await start(directory, port);
+  await write(first, Number(values.rows));
+  await first.stop('SIGKILL');
+  const logBytes = directoryBytes(join(directory, 'wal'));
+  const [second, fullCpu, seconds] = await start(directory, port);
+  const rows = await second.count('iot');
+  await second.stop('SIGKILL');
+  const cpu = fullCpu - emptyCpu;
+  console.log(
+    `node ${process.version}, ${rows} rows, ${(logBytes / 2 ** 20).toFixed(0)} MiB of log`,
+  );
+  console.log(`empty start ${emptyCpu.toFixed(2)} CPU s, full ${fullCpu.toFixed(2)} CPU s`);
+  console.log(
+    `${(rows / cpu / 1e6).toFixed(1)} M rows per CPU-second, ${seconds.toFixed(2)} s in all`,
+  );
+} finally {
+  rmSync(directory, { recursive: true, force: true });
+}

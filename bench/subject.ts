@@ -1,0 +1,81 @@
+/** A gateway process of its own, as the benches start, ask and stop it. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+export interface SubjectOptions {
+  readonly port: number;
+  /** Data directory; a fresh one that goes with the subject if there is none. */
+  readonly directory?: string;
+  /** Options of `serve` beyond the defaults. */
+  readonly settings?: readonly string[];
+}
+
+const readyPollMs = 10;
+
+export class Subject {
+  readonly url: string;
+  readonly directory: string;
+  readonly #keeps: boolean;
+  readonly #process: ChildProcess;
+
+  constructor({ port, directory, settings = [] }: SubjectOptions) {
+    this.url = `http://127.0.0.1:${port}`;
+    this.#keeps = directory !== undefined;
+    this.directory = directory ?? mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
+    const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+    const args = ['serve', '--data-dir', this.directory, '--listen', `127.0.0.1:${port}`];
+    this.#process = spawn(process.execPath, [main, ...args, ...settings], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, HOLDFAST_LOG_LEVEL: 'error' },
+    });
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  /** Resolves when writes are taken. */
+  async ready(): Promise<void> {
+    for (let attempt = 0; attempt < 30_000; attempt++) {
+      if (this.#process.exitCode !== null) break;
+      const answer = await fetch(`${this.url}/ready`).catch(() => undefined);
+      await answer?.arrayBuffer();
+      if (answer?.status === 200) return;
+      await sleep(readyPollMs);
+    }
+    throw new Error('the gateway did not become ready');
+  }
+
+  async count(measurement: string): Promise<number> {
+    const answer = await fetch(`${this.url}/api/v1/query`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-arc-database': 'bench' },
+      body: JSON.stringify({ sql: `SELECT count(*) FROM ${measurement}` }),
+    });
+    const result = (await answer.json()) as { data: number[][]; error?: string };
+    if (result.error !== undefined) throw new Error(result.error);
+    return result.data[0]?.[0] ?? 0;
+  }
+
+  /** Resolves when no row is left in a buffer. */
+  async settled(): Promise<void> {
+    for (;;) {
+      const answer = await fetch(`${this.url}/api/monitoring/buffer`);
+      const buffer = (await answer.json()) as { current_records_buffered: number };
+      if (buffer.current_records_buffered === 0) return;
+      await sleep(250);
+    }
+  }
+
+  /** Ends the process by `signal` and resolves when it is gone. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    const ended = new Promise((resolve) => this.#process.once('exit', resolve));
+    this.#process.kill(signal);
+    await ended;
+    if (!this.#keeps) rmSync(this.directory, { recursive: true, force: true });
+  }
+}
