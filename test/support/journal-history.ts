@@ -232,7 +232,9 @@ class History {
     this.#counts[how === 'cut' ? 'cuts' : 'kills'] += 1;
     this.#disk.restart(how);
     const log = this.#rightLog;
-    const isUnproven = log?.state === 'open' && log.writtenTo > log.mark;
+    // A header proves what a start has carried: rot of that is another matter.
+    const last = log?.state === 'open' ? (log.segments().at(-1)?.lastNumber ?? 0) : 0;
+    const isUnproven = last > (log?.mark ?? 0);
     if (isUnproven && this.#random.chance(0.5)) this.#rotLastRecord();
   }
 

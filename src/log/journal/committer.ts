@@ -66,6 +66,8 @@ export class Committer {
   /** When the last record was appended that no mark proves yet. */
   #unmarkedMs: number | undefined;
   #retryAtMs: number | undefined;
+  /** Number of the snapshot that was read back where it stands. */
+  #readSnapshot = 0;
   #unlinkNotBeforeMs = -Infinity;
   #moreToUnlink = false;
   #commits = 0;
@@ -279,6 +281,7 @@ export class Committer {
     this.#unmarkedMs = this.#now();
     if (this.#readsBack(number, payload)) {
       this.#snapshotCount++;
+      this.#readSnapshot = number;
       this.#snapshots.verified(number, payload.length);
       sink.snapshotTaken(number, payload.length);
     } else {
@@ -287,11 +290,28 @@ export class Committer {
     this.#advance();
   }
 
-  #readsBack(number: number, payload: Uint8Array): boolean {
+  /**
+   * True if the last snapshot was read back where it stands now: one that a start has carried into
+   * its fresh segment was read in an older one, which goes.
+   */
+  #standsSnapshot(): boolean {
+    const { number } = this.#snapshots;
+    if (number === this.#readSnapshot) return true;
+    if (this.#readsBack(number, undefined)) {
+      this.#readSnapshot = number;
+      return true;
+    }
+    this.#snapshots.distrusted();
+    this.#snapshotFailed(`snapshot ${number} is damaged where this start has put it`);
+    return false;
+  }
+
+  /** `payload`: what it must be; undefined if its checksum is all that is known. */
+  #readsBack(number: number, payload: Uint8Array | undefined): boolean {
     try {
       const record = this.#deps.log.readBack(number);
       if (record === undefined || !record.snapshot) return false;
-      if (Buffer.compare(record.payload, payload) !== 0) return false;
+      if (payload !== undefined && Buffer.compare(record.payload, payload) !== 0) return false;
       return decodePayload(record.payload).type === 'snapshot';
     } catch (error) {
       if (asGatewayError(error).kind === 'bug') throw error;
@@ -317,7 +337,9 @@ export class Committer {
     }
     const releasable = this.#snapshots.releasable(log.mark);
     const oldest = log.segments()[0]?.lastNumber;
-    if (oldest !== undefined && oldest <= releasable) log.release(releasable);
+    if (oldest !== undefined && oldest <= releasable && this.#standsSnapshot()) {
+      log.release(releasable);
+    }
     this.#unlinkSafe();
   }
 

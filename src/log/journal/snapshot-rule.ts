@@ -53,7 +53,7 @@ export class SnapshotRule {
   #proven: boolean;
   #notBeforeMs = -Infinity;
 
-  /** The snapshot of `extent` was read and found valid by recovery. */
+  /** The snapshot of `extent` was read by recovery, maybe not where it stands now (L4). */
   constructor(limits: SnapshotLimits, extent: JournalExtent) {
     this.#limits = limits;
     this.#number = extent.snapshotNumber;
@@ -94,6 +94,14 @@ export class SnapshotRule {
     this.#bytes = recordBytes(payloadBytes);
     this.#bytesSince = 0;
     this.#proven = false;
+  }
+
+  /** The last snapshot is not there any more: another one is due, and nothing older goes. */
+  distrusted(): void {
+    this.#number = 0;
+    this.#bytes = 0;
+    this.#bytesSince = Infinity;
+    this.#proven = true;
   }
 
   /** A snapshot could not be written, or what was read back differs. */

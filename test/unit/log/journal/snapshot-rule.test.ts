@@ -74,3 +74,12 @@ t.test(
     t.end();
   },
 );
+
+t.test('a snapshot that is distrusted lets nothing go, and another one is due', (t) => {
+  const rule = new SnapshotRule(limits, { snapshotNumber: 7, snapshotBytes: 4096, bytesSince: 0 });
+  t.equal(rule.releasable(9), 6);
+  rule.distrusted();
+  t.equal(rule.releasable(9), 0);
+  t.ok(rule.due([], 0));
+  t.end();
+});
