@@ -144,7 +144,10 @@ export class EngineProcess {
     body: string | Readable,
     signal: AbortSignal,
   ): Promise<IncomingMessage> {
-    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    if (signal.aborted) return Promise.reject(abortError(signal));
+    // Sending may throw at once, on a request that is broken already: then nobody gets the promise,
+    // and its rejection by the error that follows must not end the gateway.
+    const { promise, resolve, reject } = quietly(Promise.withResolvers<IncomingMessage>());
     const outgoing = httpRequest({
       socketPath: this.#socketPath,
       agent: this.#agent,

@@ -4,12 +4,23 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import process from 'node:process';
 
 const productEntry = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+/**
+ * Environment of programs that tests start. Compiled code is kept between starts, which halves the
+ * time of a start.
+ */
+export const programEnvironment = {
+  PATH: process.env['PATH'],
+  NODE_COMPILE_CACHE: join(tmpdir(), 'holdfast-compile-cache'),
+} as const;
 
 export interface GatewayProcessOptions {
   readonly dataDirectory: string;
@@ -56,7 +67,7 @@ export class GatewayProcess {
     const words = ['serve', '--data-dir', dataDirectory, '--listen', `127.0.0.1:${port}`];
     const child = spawn(process.execPath, [entry, ...words, ...flags], {
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { PATH: process.env['PATH'], ...options.environment },
+      env: { ...programEnvironment, ...options.environment },
     });
     return new GatewayProcess(child);
   }

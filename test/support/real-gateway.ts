@@ -12,7 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import process from 'node:process';
 import { GatewayClient } from './gateway-client.ts';
-import { GatewayProcess } from './gateway-process.ts';
+import { GatewayProcess, programEnvironment } from './gateway-process.ts';
 
 /** The part of tap's test that is needed here. */
 export interface Teardown {
@@ -57,7 +57,7 @@ export function scratchDirectory(t: Teardown): string {
 /** Runs `holdfast WORDS`; for `serve` only where the start is refused. */
 export async function runHoldfast(words: readonly string[], input = ''): Promise<CommandResult> {
   const child = spawn(process.execPath, [mainEntry, ...words], {
-    env: { PATH: process.env['PATH'] },
+    env: programEnvironment,
   });
   const parts = { out: '', err: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (parts.out += text));

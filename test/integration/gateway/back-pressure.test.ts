@@ -29,9 +29,9 @@ void t.test('a sender that is too fast is told to wait and loses nothing', async
   const refused: HttpAnswer[] = [];
   let next = 0;
   let bytesMost = 0;
-  const untilMs = performance.now() + 6000;
+  let isOver = false;
   const sender = async (): Promise<void> => {
-    while (performance.now() < untilMs) {
+    while (!isOver) {
       const request = next;
       next += 1;
       const answer = await gateway.write(bodyOf(request));
@@ -40,15 +40,14 @@ void t.test('a sender that is too fast is told to wait and loses nothing', async
     }
   };
   const watcher = async (): Promise<void> => {
-    while (performance.now() < untilMs) {
+    while (!isOver) {
       bytesMost = Math.max(bytesMost, (await gateway.status()).buffers.bytes);
+      isOver = acknowledged.length >= 300 && refused.length >= 100;
       await sleep(50);
     }
   };
   await Promise.all([...Array.from({ length: 12 }, sender), watcher()]);
   t.comment(`${acknowledged.length} taken, ${refused.length} refused, ${bytesMost} bytes at most`);
-  t.ok(acknowledged.length > 10, 'it goes on taking rows');
-  t.ok(refused.length > 0, 'and refuses what does not fit');
   t.same(
     refused.filter(({ status, headers }) => {
       return status !== 503 || !/^\d+$/.test(headers['retry-after'] ?? '');
