@@ -3,9 +3,10 @@
  * and where the answer says less than "synced", what is there is a prefix of what was sent.
  */
 import { globSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { RealGateway } from '../../support/real-gateway.ts';
+import { RealGateway, scratchDirectory } from '../../support/real-gateway.ts';
 
 t.setTimeout(120_000);
 
@@ -87,7 +88,7 @@ for (const mode of modes) {
 
 void t.test('the log may lie elsewhere', async (t) => {
   const gateway = await RealGateway.start(t);
-  const elsewhere = `${gateway.dataDirectory}-log`;
+  const elsewhere = join(scratchDirectory(t), 'log');
   t.equal(await gateway.stop(), 0);
   const flags = ['--wal-dir', elsewhere];
   await gateway.startAgain(flags);
