@@ -10,7 +10,7 @@
  */
 import type { Clock } from '../base/lib/clock.ts';
 import type { ColumnBatch, RequestBatch } from '../base/model/column-batch.ts';
-import { GatewayError } from '../base/errors/gateway-error.ts';
+import { asGatewayError, GatewayError } from '../base/errors/gateway-error.ts';
 import type { Admission } from './admission.ts';
 import type { DecodeCounters, Decoded, DecodeOptions, Rejection } from './decode/types.ts';
 import type { WriteDoor, WriteOutcome, WriteRequest } from './door-types.ts';
@@ -130,8 +130,14 @@ export class Door implements WriteDoor {
           reject(error);
           return;
         }
-        enter(this.#deps.buffers, request, lsn);
-        resolve();
+        try {
+          enter(this.#deps.buffers, request, lsn);
+          resolve();
+        } catch (cause) {
+          // Rows that are in the log and only in part in memory: nobody goes on from here.
+          reject(asGatewayError(cause));
+          throw cause;
+        }
       });
     });
   }

@@ -2,7 +2,8 @@
  * Every row that is in the log and in no committed file, by measurement. Main thread; not
  * reentrant.
  * I1. Rows enter only after their record's sync returned, in LSN order (P1); `recordEntered` tells
- *     that all batches of a record are in. Buffers are sealed only between records.
+ *     that all batches of a record are in. Buffers are sealed only between records, and no record
+ *     enters behind one that broke off: half a request would be filed, and the log let go of (W2).
  * I2. A row leaves only in the tick in which a commit that files it becomes visible (P12, P15).
  * I3. `lowWater` is below the record of every row that is still here, and at or below the last
  *     record that entered (P5).
@@ -47,6 +48,8 @@ export class MeasurementBuffers {
   readonly #dropListeners: ((sets: readonly RowBuffer[]) => void)[] = [];
   #entered: number;
   #between = true;
+  /** LSN of the record that is entering. */
+  #entering = 0;
   #openBytes = 0;
   #sealedBytes = 0;
   #rows = 0;
@@ -101,9 +104,11 @@ export class MeasurementBuffers {
     const firstSeq = lsn + firstOrdinal;
     const position = this.#positions.get(id) ?? -1;
     if (firstSeq + batch.rowCount - 1 <= position) return false;
+    assert(this.#between || lsn === this.#entering, 'a record broke off while it entered');
+    this.#between = false;
+    this.#entering = lsn;
     assert(firstSeq > position, 'a batch is filed in part');
     assert(lsn > this.#entered, 'records enter out of order');
-    this.#between = false;
     let buffer = this.#open.get(id);
     if (buffer === undefined) {
       const { hashSeed } = this.#options;

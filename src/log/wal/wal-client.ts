@@ -330,18 +330,28 @@ export class WalClient {
     const answered = this.#sent.splice(0, message.requests);
     for (const { bytes } of answered) this.#queuedBytes -= bytes;
     if (this.#messages < messagesMax) this.#send();
-    this.#answer(answered, message);
-    this.#closeWhenIdle();
+    try {
+      this.#answer(answered, message);
+    } finally {
+      this.#closeWhenIdle();
+    }
   }
 
   #answer(answered: readonly Waiting[], message: Extract<FromWal, { kind: 'appended' }>): void {
     const nowMs = this.#clock.monotonicMs();
     const error = message.error === undefined ? undefined : fromWire(message.error);
+    const thrown: unknown[] = [];
     for (const [index, waiting] of answered.entries()) {
       this.appendLatency.add(nowMs - waiting.sinceMs);
-      if (error === undefined) waiting.done(undefined, present(message.firsts[index], 'LSN'));
-      else waiting.done(error, 0);
+      try {
+        if (error === undefined) waiting.done(undefined, present(message.firsts[index], 'LSN'));
+        else waiting.done(error, 0);
+      } catch (cause) {
+        thrown.push(cause);
+      }
     }
+    // What broke one callback must not take the others' answers with it; then it counts.
+    if (thrown.length > 0) throw thrown[0];
   }
 
   #move(position: WalPosition): void {

@@ -239,6 +239,21 @@ t.test('replay skips rows that are filed, and refuses a batch filed in part', (t
   test.end();
 });
 
+t.test('behind a record that broke off while it entered, nothing enters or is filed', (test) => {
+  const { buffers } = buffersWith();
+  buffers.append(smallBatch(16, 10), 1, 0);
+  buffers.recordEntered(10);
+  buffers.append(smallBatch(16, 10), 11, 0);
+  const batch = smallBatch(17, 10);
+  // As when memory for a grown column cannot be had.
+  const broken = { ...batch, columns: batch.columns.map((c) => ({ ...c, dictionary: undefined })) };
+  test.throws(() => buffers.append(broken, 11, 10));
+  test.throws(() => buffers.append(smallBatch(18, 10), 31, 0), { code: 'HF_BUG' }, 'the next one');
+  test.throws(() => buffers.seal([16, 17, 18]), { code: 'HF_BUG' }, 'half a request is not filed');
+  test.equal(buffers.lowWater(), 0, 'and the log keeps all of it');
+  test.end();
+});
+
 t.test('memory is accounted and given back, dictionaries and sparse columns too', (test) => {
   const { buffers } = buffersWith();
   buffers.append(smallBatch(16, 1000), 1, 0);

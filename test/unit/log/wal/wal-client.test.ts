@@ -35,6 +35,29 @@ t.test('callbacks come in LSN order, and numbers follow the counts without a gap
   await client.close();
 });
 
+t.test('a callback that throws keeps no other from its answer, and is not hidden', async (t) => {
+  const bench = benchFor(t);
+  const client = await bench.open();
+  const uncaught = t.capture(process, 'emit', () => true);
+  bench.order('hold-sync');
+  const first = append(client, numbered(0));
+  await bench.held();
+  client.append(numbered(1), 1, () => {
+    throw new Error('no memory');
+  });
+  const last = append(client, numbered(2));
+  bench.revoke('hold-sync');
+  await first;
+  t.equal((await last).error, undefined);
+  const events = uncaught().map(({ args }) => args as unknown as [string, Error]);
+  uncaught.restore();
+  t.match(
+    events.find(([name]) => name === 'uncaughtException'),
+    ['uncaughtException', { message: 'no memory' }],
+  );
+  await client.close();
+});
+
 t.test('what waits during a sync becomes one group with one sync', async (t) => {
   const bench = benchFor(t);
   const client = await bench.open();

@@ -1,0 +1,115 @@
+/**
+ * The door between its neighbours: what enters the buffers, when, and what a request that fails
+ * leaves behind.
+ */
+import t from 'tap';
+import { GatewayError } from '../../../src/base/errors/gateway-error.ts';
+import type { ColumnBatch } from '../../../src/base/model/column-batch.ts';
+import { Admission } from '../../../src/ingest/admission.ts';
+import { Door } from '../../../src/ingest/door.ts';
+import type { WriteRequest } from '../../../src/ingest/door-types.ts';
+import { FakeClock, settled, smallBatch } from '../../support/flush-fakes.ts';
+
+type Done = (error: GatewayError | undefined, lsn: number) => void;
+
+const request: WriteRequest = {
+  dialect: 'v1',
+  database: 'd',
+  precision: 'us',
+  body: Buffer.from('m v=1'),
+  acceptPartial: true,
+  sender: 'test',
+};
+
+const counters = {
+  nanCells: 0,
+  duplicateFields: 0,
+  cutTimeDigits: 0,
+  renamedCells: 0,
+  integersAsFloats: 0,
+};
+
+function compose() {
+  const appended: { count: number; done: Done }[] = [];
+  const entered: string[] = [];
+  const sources = {
+    recovered: () => true,
+    diskFull: () => false,
+    walFailed: () => false,
+    walBytes: () => 0,
+    walOldestUnsyncedMs: () => 0,
+    bufferBytes: () => 0,
+  };
+  const limits = { memoryBytesMax: 1e6, walBytesMax: 1e6, unsyncedMsMax: 1e6 };
+  const admission = new Admission(sources, limits);
+  const batches = [smallBatch(16, 3), smallBatch(17, 2)];
+  const buffers = {
+    append(batch: ColumnBatch, lsn: number, ordinal: number) {
+      entered.push(`${batch.measurementId} ${lsn} ${ordinal}`);
+    },
+    recordEntered(lsn: number) {
+      entered.push(`to ${lsn}`);
+    },
+  };
+  const door = new Door(
+    {
+      admission,
+      decoder: {
+        decode: () =>
+          Promise.resolve({ batches, rows: 5, rejected: [], rejectedLines: 0, counters }),
+      },
+      rejectedBatch: () => smallBatch(1, 1),
+      encode: () => new Uint8Array(8),
+      log: () => ({
+        append: (_payload, count, done) => {
+          appended.push({ count, done });
+        },
+      }),
+      buffers,
+      clock: new FakeClock(),
+      databaseExists: () => true,
+      count: () => undefined,
+    },
+    { cellsMax: 1e6, lineBytesMax: 1e6, createDatabases: true },
+  );
+  return { door, admission, buffers, appended, entered };
+}
+
+t.test('rows enter once the log has them, each with its number, before the answer', async (t) => {
+  const { door, admission, appended, entered } = compose();
+  let answered = false;
+  const written = door.write(request).then((outcome) => {
+    answered = true;
+    return outcome;
+  });
+  await settled();
+  t.match(appended, [{ count: 5 }], 'one record of five rows');
+  t.strictSame(entered, [], 'nothing is visible before the sync');
+  t.notOk(answered);
+  t.ok(admission.heldBytes > 0);
+  appended[0]?.done(undefined, 100);
+  t.strictSame(entered, ['16 100 0', '17 100 3', 'to 104']);
+  t.match(await written, { rows: 5 });
+  t.equal(admission.heldBytes, 0);
+});
+
+t.test('a request that the log refuses leaves nothing in the buffers', async (t) => {
+  const { door, admission, appended, entered } = compose();
+  const written = door.write(request);
+  await settled();
+  appended[0]?.done(new GatewayError('HF_LOG_APPEND', 'EIO'), 0);
+  await t.rejects(written, { code: 'HF_LOG_APPEND' });
+  t.strictSame(entered, []);
+  t.equal(admission.heldBytes, 0);
+});
+
+t.test('rows that cannot enter are no success, and whoever called back is told', async (t) => {
+  const { door, buffers, appended } = compose();
+  buffers.append = () => {
+    throw new RangeError('Array buffer allocation failed');
+  };
+  const written = door.write(request);
+  await settled();
+  t.throws(() => appended[0]?.done(undefined, 100), { message: 'Array buffer allocation failed' });
+  await t.rejects(written, { code: 'HF_BUG' });
+});
