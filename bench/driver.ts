@@ -1,5 +1,5 @@
 /**
- * Load maker of the ingest bench, a process of its own: prepares all bodies, says `ready`, then on
+ * Load maker of the ingest bench, a process of its own: prepares its bodies, says `ready`, then on
  * each command from its parent sends a share of them and answers with what it saw.
  *
  * `closed`: every connection sends its next body when the answer to the last one came.
@@ -7,12 +7,13 @@
  */
 import { Agent, request } from 'node:http';
 import { gzipSync } from 'node:zlib';
-import { bodies, type Shape } from './shapes.ts';
+import { BodySource, type Shape } from './shapes.ts';
 
 export interface DriverSettings {
   readonly shape: Shape;
-  readonly gzip: boolean;
-  readonly bodyCount: number;
+  /** Bodies compressed beforehand; 0 sends plain ones. No more than these can be sent then. */
+  readonly gzipBodies: number;
+  readonly distinctBodies: number;
   readonly rowsPerBody: number;
   readonly connections: number;
   readonly url: string;
@@ -24,29 +25,39 @@ export type DriverCommand =
 
 export interface DriverResult {
   readonly acknowledgedBodies: number;
+  /** Answers 503. In a closed loop the same body is sent again, in an open loop it is dropped. */
   readonly refusedBodies: number;
   readonly seconds: number;
   /** Milliseconds, ascending. */
   readonly latenciesMs: readonly number[];
 }
 
+const retryMs = 50;
+
 class Driver {
   readonly #settings: DriverSettings;
-  readonly #bodies: readonly Buffer[];
   readonly #agent: Agent;
-  #next = 0;
+  readonly #nextBody: () => Buffer;
 
   constructor(settings: DriverSettings) {
     this.#settings = settings;
-    const { shape, bodyCount, rowsPerBody, gzip, connections } = settings;
-    const plain = bodies(shape, bodyCount, rowsPerBody, 1_700_000_000);
-    this.#bodies = gzip ? plain.map((body) => gzipSync(body, { level: 6 })) : plain;
+    const { shape, distinctBodies, rowsPerBody, gzipBodies, connections } = settings;
+    const source = new BodySource(shape, distinctBodies, rowsPerBody);
+    if (gzipBodies === 0) {
+      this.#nextBody = () => source.next();
+    } else {
+      const compressed = Array.from({ length: gzipBodies }, () => gzipSync(source.next()));
+      this.#nextBody = () => {
+        const body = compressed.shift();
+        if (body === undefined) throw new Error('no compressed body is left');
+        return body;
+      };
+    }
     this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
   }
 
   /** Resolves to the answer's status. */
-  #send(): Promise<number> {
-    const body = this.#bodies[this.#next++ % this.#bodies.length] ?? Buffer.alloc(0);
+  #send(body: Buffer): Promise<number> {
     return new Promise((resolve, reject) => {
       const sent = request(
         `${this.#settings.url}/write?db=bench&precision=ns`,
@@ -55,7 +66,7 @@ class Driver {
           agent: this.#agent,
           headers: {
             'content-length': body.length,
-            ...(this.#settings.gzip ? { 'content-encoding': 'gzip' } : {}),
+            ...(this.#settings.gzipBodies > 0 ? { 'content-encoding': 'gzip' } : {}),
           },
         },
         (answer) => {
@@ -78,12 +89,12 @@ class Driver {
     const one = async () => {
       while (started < count) {
         started++;
+        const body = this.#nextBody();
         const sentAt = performance.now();
-        let status = await this.#send();
+        let status = await this.#send(body);
         for (; status === 503; refused++) {
-          this.#next--;
-          await new Promise((resolve) => setTimeout(resolve, 50));
-          status = await this.#send();
+          await new Promise((resolve) => setTimeout(resolve, retryMs));
+          status = await this.#send(body);
         }
         if (status !== 204) throw new Error(`unexpected answer ${status}`);
         latenciesMs.push(performance.now() - sentAt);
@@ -99,13 +110,15 @@ class Driver {
     const from = performance.now();
     const pending: Promise<void>[] = [];
     for (let index = 0; index < count; index++) {
+      const body = this.#nextBody();
       const plannedAt = from + (index * 1000) / bodiesPerSecond;
       const wait = plannedAt - performance.now();
       if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
       pending.push(
-        this.#send().then((status) => {
+        this.#send(body).then((status) => {
           if (status === 204) latenciesMs.push(performance.now() - plannedAt);
-          else refused++;
+          else if (status === 503) refused++;
+          else throw new Error(`unexpected answer ${status}`);
         }),
       );
     }

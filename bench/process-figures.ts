@@ -32,6 +32,24 @@ export function residentMiB(pid: number): { readonly now: number; readonly peak:
   return { now: statusKiB(pid, 'VmRSS') / 1024, peak: statusKiB(pid, 'VmHWM') / 1024 };
 }
 
+/** Sum of the peaks of the living children of `pid`, in MiB: the query process. */
+export function childrenPeakMiB(pid: number): number {
+  return childrenOf(pid).reduce((sum, child) => sum + residentMiB(child).peak, 0);
+}
+
+/** CPU seconds by name of thread of the process alone; threads of one name together. */
+export function threadSeconds(pid: number): ReadonlyMap<string, number> {
+  const seconds = new Map<string, number>();
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    const stat = readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8');
+    const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const ticks = Number(fields[11]) + Number(fields[12]);
+    seconds.set(name, (seconds.get(name) ?? 0) + ticks / ticksPerSecond);
+  }
+  return seconds;
+}
+
 /** Bytes of all files below `directory`. */
 export function directoryBytes(directory: string): number {
   let bytes = 0;

@@ -10,11 +10,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cpuSeconds, directoryBytes } from './process-figures.ts';
-import { bodies } from './shapes.ts';
+import { BodySource } from './shapes.ts';
 import { Subject } from './subject.ts';
 
 const rowsPerBody = 1000;
-const bodiesPerRound = 250;
+const distinctBodies = 256;
 
 /** Nothing is flushed, so the whole log has to be read. */
 const settings = [
@@ -23,17 +23,16 @@ const settings = [
 ];
 
 async function write(subject: Subject, rows: number): Promise<void> {
-  for (let written = 0; written < rows; written += bodiesPerRound * rowsPerBody) {
-    const start = 1_700_000_000 + written;
-    const round = [...bodies({ name: 'iot', hosts: 1000 }, bodiesPerRound, rowsPerBody, start)];
-    const sender = async () => {
-      for (let body = round.pop(); body !== undefined; body = round.pop()) {
-        const answer = await fetch(`${subject.url}/write?db=bench`, { method: 'POST', body });
-        if (answer.status !== 204) throw new Error(await answer.text());
-      }
-    };
-    await Promise.all(Array.from({ length: 16 }, sender));
-  }
+  const source = new BodySource({ name: 'iot', hosts: 1000 }, distinctBodies, rowsPerBody);
+  let left = Math.ceil(rows / rowsPerBody);
+  const sender = async () => {
+    while (left-- > 0) {
+      const body = source.next();
+      const answer = await fetch(`${subject.url}/write?db=bench`, { method: 'POST', body });
+      if (answer.status !== 204) throw new Error(await answer.text());
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, sender));
 }
 
 /** CPU seconds and wall seconds from the start of a gateway on `directory` to its `/ready`. */

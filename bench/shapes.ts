@@ -1,9 +1,11 @@
 /**
- * Request bodies of the benches, seeded: `iot` (time, host, 3 floats) and `cpu` (10 tags, 8 float
- * and 2 integer fields, about 390 bytes a line). No (series, time) comes twice.
+ * Request bodies of the benches, seeded. `iot`: time, host, 3 floats. `cpu`: 10 tags, 8 float and 2
+ * integer fields, about 370 bytes a line. Two more are hard on memory: `many` spreads its rows over
+ * 500 measurements, `text` has a different string of 200 bytes in each row. No (series, time) comes
+ * twice, however long a run is.
  */
 export interface Shape {
-  readonly name: 'iot' | 'cpu';
+  readonly name: 'iot' | 'cpu' | 'many' | 'text';
   readonly hosts: number;
 }
 
@@ -23,6 +25,9 @@ const floatFields = [
   ...['usage_user', 'usage_system', 'usage_idle', 'usage_nice'],
   ...['usage_iowait', 'usage_irq', 'usage_softirq', 'usage_steal'],
 ];
+
+const measurementsOfMany = 500;
+const wordsOfText = 25;
 
 /** Tag sets of `cpu`, one per host. */
 function cpuTags(host: number): string {
@@ -45,32 +50,77 @@ function cpuTags(host: number): string {
 /** Line without its time; `random` gives the values. */
 function lineOf(shape: Shape, host: number, random: () => number): string {
   const float = () => (random() * 100).toFixed(4);
-  if (shape.name === 'iot') {
-    return `iot,host=server_${host} value=${float()},cpu_idle=${float()},cpu_user=${float()}`;
+  if (shape.name === 'iot' || shape.name === 'many') {
+    const name = shape.name === 'iot' ? 'iot' : `many_${host % measurementsOfMany}`;
+    return `${name},host=server_${host} value=${float()},cpu_idle=${float()},cpu_user=${float()}`;
+  }
+  if (shape.name === 'text') {
+    const word = () => Math.floor(random() * 2 ** 32).toString(16);
+    const message = Array.from({ length: wordsOfText }, word).join(' ');
+    return `text,host=server_${host} level="info",message="${message}"`;
   }
   const floats = floatFields.map((field) => `${field}=${float()}`).join(',');
   const ints = `requests=${Math.floor(random() * 1e6)}i,errors=${Math.floor(random() * 100)}i`;
   return `cpu,${cpuTags(host)} ${floats},${ints}`;
 }
 
+/** Time of the first row, in seconds since 1970. */
+export const firstSecond = 1_700_000_000;
+const secondsDigits = 10;
+const nanoseconds = '000000000';
+
+/** One body and where the seconds of each of its lines stand. */
+interface Template {
+  readonly body: Buffer;
+  readonly secondsAt: Uint32Array;
+}
+
 /**
- * Returns `count` bodies of `rowsPerBody` lines each: every host in turn, one second between its
- * rows, from `startSeconds` since 1970.
+ * Bodies without end: every host in turn, one second between its rows. The values of `distinct`
+ * bodies come again and again, their times go on. All bodies together are whole rounds of hosts.
  */
-export function bodies(
-  shape: Shape,
-  count: number,
-  rowsPerBody: number,
-  startSeconds: number,
-): readonly Buffer[] {
-  const random = seeded(shape.hosts * 7919 + count);
-  let row = 0;
-  return Array.from({ length: count }, () => {
-    const lines: string[] = [];
-    for (let line = 0; line < rowsPerBody; line++, row++) {
-      const seconds = startSeconds + Math.floor(row / shape.hosts);
-      lines.push(`${lineOf(shape, row % shape.hosts, random)} ${seconds}000000000`);
+export class BodySource {
+  readonly #shape: Shape;
+  readonly #rowsPerBody: number;
+  readonly #templates: readonly Template[];
+  #next = 0;
+
+  constructor(shape: Shape, distinct: number, rowsPerBody: number) {
+    if ((distinct * rowsPerBody) % shape.hosts !== 0) throw new Error('no whole rounds of hosts');
+    this.#shape = shape;
+    this.#rowsPerBody = rowsPerBody;
+    const random = seeded(shape.hosts * 7919 + distinct);
+    this.#templates = Array.from({ length: distinct }, (_, body) =>
+      template(shape, body * rowsPerBody, rowsPerBody, random),
+    );
+  }
+
+  /** The next body, in memory of its own. */
+  next(): Buffer {
+    const { body, secondsAt } = this.#templates[this.#next % this.#templates.length] as Template;
+    const firstRow = this.#next * this.#rowsPerBody;
+    const bytes = Buffer.from(body);
+    let written = -1;
+    let digits = '';
+    for (let line = 0; line < secondsAt.length; line++) {
+      const seconds = firstSecond + Math.floor((firstRow + line) / this.#shape.hosts);
+      if (seconds !== written) digits = String(seconds);
+      written = seconds;
+      bytes.write(digits, secondsAt[line] as number, secondsDigits, 'latin1');
     }
-    return Buffer.from(`${lines.join('\n')}\n`);
-  });
+    this.#next++;
+    return bytes;
+  }
+}
+
+function template(shape: Shape, firstRow: number, rows: number, random: () => number): Template {
+  const secondsAt = new Uint32Array(rows);
+  let text = '';
+  for (let line = 0; line < rows; line++) {
+    const row = firstRow + line;
+    text += `${lineOf(shape, row % shape.hosts, random)} `;
+    secondsAt[line] = text.length;
+    text += `${firstSecond}${nanoseconds}\n`;
+  }
+  return { body: Buffer.from(text, 'latin1'), secondsAt };
 }

@@ -10,11 +10,27 @@ export interface SubjectOptions {
   readonly port: number;
   /** Data directory; a fresh one that goes with the subject if there is none. */
   readonly directory?: string;
+  /** Where the fresh one is made; the system's directory for temporary files if not given. */
+  readonly parent?: string;
   /** Options of `serve` beyond the defaults. */
   readonly settings?: readonly string[];
+  /** Options of Node, to profile it. */
+  readonly nodeOptions?: readonly string[];
+}
+
+/** What the benches read of the status. */
+export interface SubjectStatus {
+  readonly buffers: { readonly bytes: number; readonly bytes_max: number };
+  readonly catalog: { readonly files: number };
 }
 
 const readyPollMs = 10;
+
+/** The environment without anything that would change a setting. */
+function defaultsOnly(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const foreign = /^(HOLDFAST_|ARC_|WRITE_|NODE_OPTIONS)/u;
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !foreign.test(name)));
+}
 
 export class Subject {
   readonly url: string;
@@ -22,15 +38,16 @@ export class Subject {
   readonly #keeps: boolean;
   readonly #process: ChildProcess;
 
-  constructor({ port, directory, settings = [] }: SubjectOptions) {
+  constructor(options: SubjectOptions) {
+    const { port, directory, parent = tmpdir(), settings = [], nodeOptions = [] } = options;
     this.url = `http://127.0.0.1:${port}`;
     this.#keeps = directory !== undefined;
-    this.directory = directory ?? mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
+    this.directory = directory ?? mkdtempSync(join(parent, 'holdfast-bench-'));
     const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
     const args = ['serve', '--data-dir', this.directory, '--listen', `127.0.0.1:${port}`];
-    this.#process = spawn(process.execPath, [main, ...args, ...settings], {
+    this.#process = spawn(process.execPath, [...nodeOptions, main, ...args, ...settings], {
       stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, HOLDFAST_LOG_LEVEL: 'error' },
+      env: defaultsOnly(process.env),
     });
   }
 
@@ -69,6 +86,12 @@ export class Subject {
       if (buffer.current_records_buffered === 0) return;
       await sleep(250);
     }
+  }
+
+  /** The answer of `/api/v1/status`. */
+  async status(): Promise<SubjectStatus> {
+    const answer = await fetch(`${this.url}/api/v1/status`);
+    return (await answer.json()) as SubjectStatus;
   }
 
   /** Ends the process by `signal` and resolves when it is gone. */
