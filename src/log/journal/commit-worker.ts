@@ -43,6 +43,8 @@ export interface UnlistedFiles {
 export interface CommitWorkerDeps extends JournalDeps {
   readonly limits?: Partial<SnapshotLimits>;
   openIndex(settings: CommitSettings, state: LiveState, alarm: AlarmSink): CommitIndex;
+  /** Called if the journal lost records: adds the names that its files need to the state. */
+  restoreSchema(settings: CommitSettings, state: LiveState, alarm: AlarmSink): void;
   /** @param damaged true if the journal lost records: then nothing is deleted (section 9) */
   findUnlisted(
     settings: CommitSettings,
@@ -101,6 +103,7 @@ class CommitWorker {
     }
     this.#index = deps.openIndex(settings, state, alarm);
     const damaged = report.rot.length > 0 || this.#hasLostCommits(alarm);
+    if (damaged) deps.restoreSchema(settings, state, alarm);
     this.#unlisted = deps.findUnlisted(settings, state, damaged, alarm);
     const { files, clock } = deps;
     this.#committer = new Committer({ log, state, files, clock, sink: this.#sink(alarm) }, extent, {

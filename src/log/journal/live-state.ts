@@ -117,6 +117,15 @@ export class LiveState {
     return this.#files.values();
   }
 
+  measurement(id: number): MeasurementAddition | undefined {
+    return this.#measurements.get(id);
+  }
+
+  /** By column id. */
+  columnsOf(measurementId: number): ReadonlyMap<number, ColumnAddition> {
+    return this.#columns.get(measurementId) ?? new Map<number, ColumnAddition>();
+  }
+
   /** In the order of their removal. */
   removedFiles(): IterableIterator<RemovedFile> {
     return this.#removed.values();
@@ -183,6 +192,15 @@ export class LiveState {
     }
     this.#lowWater = Math.max(this.#lowWater, commit.lowWater ?? 0);
     this.#fileIdsTo = Math.max(this.#fileIdsTo, commit.fileIdsTo ?? 0);
+  }
+
+  /** Takes in names that the journal has lost; those that it has stand. */
+  learn(measurement: MeasurementAddition, columns: readonly ColumnAddition[]): void {
+    this.#databases.add(measurement.database);
+    if (!this.#measurements.has(measurement.id)) {
+      this.#measurements.set(measurement.id, measurement);
+    }
+    for (const addition of columns) this.#addColumn(addition);
   }
 
   /** Forgets a removed file; its name is gone from the disk, durably. */

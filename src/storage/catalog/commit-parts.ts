@@ -10,6 +10,7 @@ import type { JournalDeps } from '../../log/journal/open-journal.ts';
 import type { LiveState } from '../../log/journal/live-state.ts';
 import { readFooterFacts } from '../parquet/footer.ts';
 import { FileIndex } from './file-index.ts';
+import { restoreLostSchema } from './lost-schema.ts';
 import { findUnlisted } from './unlisted-files.ts';
 
 /** The dependencies of `runCommitter` over those of its journal. */
@@ -19,6 +20,10 @@ export function commitParts(deps: JournalDeps): CommitWorkerDeps {
     ...deps,
     openIndex: ({ root }: CommitSettings, state: LiveState, alarm: AlarmSink) =>
       new FileIndex({ files, path: `${root}/index.db`, alarm }, state),
+    restoreSchema: ({ dataDirectory }, state, alarm) => {
+      const footerOf = (path: string) => readFooterFacts(files, `${dataDirectory}/${path}`);
+      restoreLostSchema(state, footerOf, alarm);
+    },
     findUnlisted: ({ dataDirectory, orphans }, state, damaged, alarm) => {
       const listed = new Set<string>();
       let highestId = state.fileIdsTo;

@@ -51,12 +51,13 @@ export class MeasurementEntry {
   readonly name: string;
   readonly #pending: PendingChanges;
   readonly #names = new ColumnNames();
-  readonly #columns: LogicalColumn[] = [];
+  /** Undefined: lost by a damaged journal. */
+  readonly #columns: (LogicalColumn | undefined)[] = [];
   /** Kind and spelling to the index of the logical column; see `keyOf`. */
   readonly #bySpelling = new Map<string, number>();
   readonly #bySqlName = new Map<string, number>();
-  /** By id of the physical column. */
-  readonly #refs: ColumnRef[] = [];
+  /** By id of the physical column; undefined: lost, and not given again. */
+  readonly #refs: (ColumnRef | undefined)[] = [];
   readonly #refsByName = new Map<string, ColumnRef>();
   /** Where columns of dialects that name no kinds went: spelling and form to logical index. */
   readonly #placed = new Map<string, number>();
@@ -80,7 +81,7 @@ export class MeasurementEntry {
       id: this.id,
       database: this.database,
       name: this.name,
-      columns: [...this.#columns],
+      columns: this.#columns.filter((column) => column !== undefined),
     };
     return this.#schema;
   }
@@ -139,10 +140,10 @@ export class MeasurementEntry {
   /** Takes a column as the catalog has it; nothing becomes pending. Called in order of ids. */
   restore(addition: ColumnAddition): void {
     const { logical, kind, spelling, sqlName, columnId } = addition;
-    if (logical === this.#columns.length) this.#pushLogical(kind, spelling, sqlName);
+    if (this.#columns[logical] === undefined) this.#putLogical(logical, kind, spelling, sqlName);
     assert(
-      this.#columns[logical]?.sqlName === sqlName && columnId === this.#refs.length,
-      `columns of ${this.name} are out of order at ${columnId}`,
+      this.#columns[logical]?.sqlName === sqlName && this.#refs[columnId] === undefined,
+      `column ${columnId} of ${this.name} contradicts another one`,
     );
     this.#pushPhysical(logical, { id: columnId, name: addition.name, type: addition.type });
   }
@@ -191,11 +192,13 @@ export class MeasurementEntry {
   }
 
   #addLogical(kind: ColumnKind, spelling: string, sqlName: string | undefined): number {
-    return this.#pushLogical(kind, spelling, sqlName ?? this.#names.takeFree(spelling));
+    const name = sqlName ?? this.#names.takeFree(spelling);
+    return this.#putLogical(this.#columns.length, kind, spelling, name);
   }
 
-  #pushLogical(kind: ColumnKind, spelling: string, sqlName: string): number {
-    const index = this.#columns.push({ kind, spelling, sqlName, parts: [] }) - 1;
+  #putLogical(index: number, kind: ColumnKind, spelling: string, sqlName: string): number {
+    for (let lost = this.#columns.length; lost < index; lost += 1) this.#columns.push(undefined);
+    this.#columns[index] = { kind, spelling, sqlName, parts: [] };
     this.#names.take(sqlName);
     this.#bySpelling.set(keyOf(kind, spelling), index);
     this.#bySqlName.set(sqlName, index);
@@ -230,6 +233,8 @@ export class MeasurementEntry {
   }
 
   #setRef(ref: ColumnRef): ColumnRef {
+    for (let lost = this.#refs.length; lost < ref.physical.id; lost += 1)
+      this.#refs.push(undefined);
     this.#refs[ref.physical.id] = ref;
     this.#refsByName.set(ref.physical.name, ref);
     return ref;

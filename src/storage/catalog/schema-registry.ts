@@ -6,7 +6,9 @@
  *
  * I1. Ids of measurements are given in order from `firstMeasurementId` and never given again.
  * I2. What no commit holds yet is offered by `takeChanges` until `confirm` saw it in a commit.
- * I3. `adopt` takes what a WAL record says, also where a cap or rule of today would refuse it:
+ * I3. What the catalog has lost is missing and nothing else: `load` takes the rest, and no id that
+ *     any part of the catalog speaks of is given again.
+ * I4. `adopt` takes what a WAL record says, also where a cap or rule of today would refuse it:
  *     the row was acknowledged.
  */
 import type { ColumnBatch, RequestBatch } from '../../base/model/column-batch.ts';
@@ -42,6 +44,16 @@ const reservedNames: ReadonlyMap<number, string> = new Map([
 ]);
 
 const timeFolded = foldName('time');
+
+/** Of positions, files and columns too: a damaged journal may have lost the name and kept these. */
+function highestMeasurementId({ positions, columns, files, removed }: CatalogState): number {
+  let highest = 0;
+  for (const [id] of positions) highest = Math.max(highest, id);
+  for (const list of [columns, files, removed]) {
+    for (const { measurementId } of list) highest = Math.max(highest, measurementId);
+  }
+  return highest;
+}
 
 /** The columns for a row's wishes, in their order. */
 export interface Admitted {
@@ -80,7 +92,8 @@ export class SchemaRegistry {
     const columns = [...state.columns].sort(
       (a, b) => a.measurementId - b.measurementId || a.columnId - b.columnId,
     );
-    for (const column of columns) this.#entry(column.measurementId).restore(column);
+    for (const column of columns) this.#byId.get(column.measurementId)?.restore(column);
+    this.#nextId = Math.max(this.#nextId, highestMeasurementId(state) + 1);
   }
 
   /** True if there is a database of exactly that name (`_internal` included). */

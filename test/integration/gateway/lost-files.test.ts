@@ -89,6 +89,34 @@ void t.test('files that no commit names change no answer', async (t) => {
   await expectRows(t, gateway, 300, 'and writing goes on');
 });
 
+void t.test('a rotten record of the journal costs its own files, never the start', async (t) => {
+  // Each hundred is a flush; the first one brings the measurement, the others a column each.
+  const gateway = await RealGateway.start(t, ['--ingest-buffer-rows', '100']);
+  for (const [hundred, field] of ['v', 'w', 'x'].entries()) {
+    await gateway.write(body(hundred * 100).replace('v=', `${field}=1i,v=`));
+    await gateway.filed();
+  }
+  await gateway.kill();
+  for (const path of globSync(join(gateway.dataDirectory, 'journal/*.journal'))) {
+    const bytes = readFileSync(path);
+    const at = bytes.indexOf('"measurements"');
+    bytes.write('#', at);
+    writeFileSync(path, bytes);
+  }
+  await gateway.startAgain();
+  t.match((await gateway.status()).alarms.map(({ id }) => id).sort(), [
+    'journal_rot',
+    'orphan_files',
+  ]);
+  t.same(await gateway.select('SELECT count(*), count(v), count(x) FROM d.m'), [[200n, 200n, 1n]]);
+  t.equal(readdirSync(join(gateway.dataDirectory, 'orphans')).length, 4, 'what it named is kept');
+  await gateway.write(body(300).replace('v=', 'y=1i,v='));
+  t.equal(await gateway.stop(), 0, 'filed beside the columns that were found again');
+  await gateway.startAgain();
+  t.same(await gateway.select('SELECT count(*), count(v), count(y) FROM d.m'), [[300n, 300n, 1n]]);
+  t.equal(await gateway.stop(), 0);
+});
+
 void t.test('kills in a row lose nothing and leave a short log', async (t) => {
   const gateway = await filedDirectory(t, 1);
   for (let start = 0; start < 4; start += 1) {
