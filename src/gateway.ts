@@ -260,8 +260,8 @@ class RunningGateway implements Gateway {
     commits.onSafe((commit) => {
       this.#lowWater.safe(commit);
     });
-    commits.onState((state) => {
-      this.#logState('journal', state, undefined);
+    commits.onState((state, cause) => {
+      this.#logState('journal', state, cause);
     });
     commits.onAlarm(({ kind, message, details }) => {
       if (kind === 'journal-damaged') alarms.raise('journal_rot', message);
@@ -356,7 +356,6 @@ class RunningGateway implements Gateway {
     wal.onState((state, cause) => {
       this.#logState('wal', state, cause);
     });
-    this.#logState('wal', wal.state, undefined);
     wal.release(this.#lowWater.released);
     wal.onSynced((lsn) => {
       commits.walSynced(lsn);

@@ -35,6 +35,8 @@ export interface CommitClientOptions extends CommitSettings {
   readonly thread: URL;
 }
 
+type StateListener = (state: JournalState, cause: GatewayError | undefined) => void;
+
 type Opened = Extract<FromCommit, { kind: 'opened' }>;
 
 export class CommitClient {
@@ -46,7 +48,7 @@ export class CommitClient {
   readonly #listeners: ((event: CommitEvent) => void)[] = [];
   readonly #safeListeners: ((commit: number) => void)[] = [];
   readonly #alarmListeners: ((alarm: JournalAlarm) => void)[] = [];
-  readonly #stateListeners: ((state: JournalState) => void)[] = [];
+  readonly #stateListeners: StateListener[] = [];
   readonly #exitListeners: ((error: GatewayError) => void)[] = [];
   readonly #waiting = new Map<number, PromiseWithResolvers<number>>();
   readonly #states: PromiseWithResolvers<CatalogState>[] = [];
@@ -160,8 +162,10 @@ export class CommitClient {
     for (const alarm of this.#alarms.splice(0)) listener(alarm);
   }
 
-  onState(listener: (state: JournalState) => void): void {
+  /** Calls back when the state changes; also at once, if recovery left the journal `failed`. */
+  onState(listener: StateListener): void {
     this.#stateListeners.push(listener);
+    if (this.#figures.state === 'failed') listener('failed', this.#failure());
   }
 
   /** Called once if the thread ends by itself. */
@@ -222,6 +226,11 @@ export class CommitClient {
     this.#fileIdsTo = to;
   }
 
+  #failure(): GatewayError | undefined {
+    const { failure } = this.#figures;
+    return failure === undefined ? undefined : fromWire(failure);
+  }
+
   #post(message: ToCommit): void {
     this.#worker.postMessage(message);
   }
@@ -240,7 +249,7 @@ export class CommitClient {
         return;
       case 'journal':
         this.#figures = message.figures;
-        for (const listener of this.#stateListeners) listener(message.state);
+        for (const listener of this.#stateListeners) listener(message.state, this.#failure());
         return;
       case 'figures':
         this.#figures = message.figures;

@@ -50,6 +50,8 @@ export interface CommitSink {
 /** Counters since the start, and sizes now. */
 export interface CommitFigures {
   readonly state: JournalState;
+  /** Why the state is `failed`. */
+  readonly failure: WireError | undefined;
   readonly commit: number;
   readonly safeCommit: number;
   /** Proposals that wait for the write-ahead log to be synced. */

@@ -13,7 +13,7 @@
  * Synchronous, on the commit thread. Whoever runs it calls `tick` when `dueMs` has come.
  */
 import type { Files } from '../../base/disk/files.ts';
-import { asGatewayError, GatewayError } from '../../base/errors/gateway-error.ts';
+import { asGatewayError, GatewayError, toWire } from '../../base/errors/gateway-error.ts';
 import type { Clock } from '../../base/lib/clock.ts';
 import { assert } from '../../base/lib/assert.ts';
 import type { Commit, CommitProposal, FileStatistics } from '../../base/model/commit.ts';
@@ -151,6 +151,7 @@ export class Committer {
     const { log, state } = this.#deps;
     return {
       state: log.state === 'open' ? 'open' : 'failed',
+      failure: log.failure === undefined ? undefined : toWire(log.failure),
       commit: state.commit,
       safeCommit: this.#safe,
       waiting: this.#queue.length,

@@ -204,9 +204,13 @@ export class WalClient {
     return this.#lost === undefined ? this.#position.state : 'failed';
   }
 
-  /** Called when the state changes, with the reason if it is `failed`. */
+  /**
+   * Called when the state changes, with the reason if it is `failed`; also at once, if it is
+   * `failed` already.
+   */
   onState(listener: (state: WalPosition['state'], cause?: GatewayError) => void): void {
     this.#stateListeners.push(listener);
+    if (this.state === 'failed') listener('failed', this.#lost ?? failureOf(this.#position));
   }
 
   /** Called when `syncedTo` rises, before the callbacks of the appends that it answers. */
@@ -263,8 +267,7 @@ export class WalClient {
       return new GatewayError('HF_WAL_FAILED', 'the write-ahead log is closed');
     }
     if (this.#position.state === 'failed') {
-      const { failure } = this.#position;
-      const cause = failure === undefined ? undefined : fromWire(failure);
+      const cause = failureOf(this.#position);
       return new GatewayError('HF_WAL_FAILED', 'the write-ahead log cannot be written', { cause });
     }
     if (this.#queuedBytes === 0 || this.#queuedBytes + bytes <= this.#queueBytesMax) {
@@ -361,7 +364,7 @@ export class WalClient {
       for (const listener of this.#syncedListeners) listener(position.syncedTo);
     }
     if (position.state === before.state) return;
-    const cause = position.failure === undefined ? undefined : fromWire(position.failure);
+    const cause = failureOf(position);
     for (const listener of this.#stateListeners) listener(position.state, cause);
   }
 
@@ -387,6 +390,10 @@ export class WalClient {
     }
     this.#closing?.resolve(undefined);
   }
+}
+
+function failureOf({ failure }: WalPosition): GatewayError | undefined {
+  return failure === undefined ? undefined : fromWire(failure);
 }
 
 type Opened = Extract<FromWal, { kind: 'opened' }>;

@@ -247,6 +247,58 @@ t.test('a journal of a later format refuses the start', async (t) => {
   t.same(again.seed.databases, ['a'], 'and changed nothing');
 });
 
+t.test('a journal that fails says why, also to who asks after the start', async (t) => {
+  const box = new Box(t);
+  const full = join(box.root, 'full.ts');
+  const order = join(box.root, 'disk-is-full');
+  const source = (name: string) => new URL(`../../../../src/${name}`, import.meta.url).href;
+  const support = (name: string) => new URL(`../../../support/${name}`, import.meta.url).href;
+  writeFileSync(
+    full,
+    `import { existsSync } from 'node:fs';
+     import { parentPort } from 'node:worker_threads';
+     import { nodeFiles } from '${source('base/disk/files.ts')}';
+     import { GatewayError } from '${source('base/errors/gateway-error.ts')}';
+     import { systemClock } from '${source('base/lib/clock.ts')}';
+     import { runCommitter } from '${source('log/journal/commit-worker.ts')}';
+     import { openLog } from '${source('log/open-log.ts')}';
+     import { commitParts } from '${source('storage/catalog/commit-parts.ts')}';
+     import { interceptFiles } from '${support('intercept-files.ts')}';
+     runCommitter(parentPort, commitParts({
+       clock: systemClock, randomSalt: () => 7, openLog,
+       files: interceptFiles(nodeFiles, { before: ({ kind, path }) => {
+         if (kind !== 'write' || !existsSync('${order}')) return;
+         throw new GatewayError('HF_DISK_FULL', path, { details: { errno: 'ENOSPC' } });
+       } }),
+     }));`,
+  );
+  const heard: (readonly [string, unknown])[] = [];
+  const listen = (client: CommitClient) => {
+    client.onState((state, cause) => heard.push([state, cause?.details['errno']]));
+  };
+  const client = await box.open({ thread: new URL(`file://${full}`) });
+  listen(client);
+  t.same(heard, [], 'all is well');
+  writeFileSync(order, '');
+  const proposal = { kind: 'schema', databases: ['a'] } as const;
+  await t.rejects(client.commit(proposal, []), { code: 'HF_COMMIT_REFUSED' });
+  t.same(heard.splice(0), [['failed', 'ENOSPC']]);
+  rmSync(order);
+  await until(() => heard.length > 0);
+  t.same(heard.splice(0), [['open', undefined]], 'by itself');
+  t.ok(await client.commit(proposal, []));
+  await client.close();
+
+  writeFileSync(order, '');
+  const again = await box.open({ thread: new URL(`file://${full}`) });
+  t.same(again.seed.databases, ['a'], 'a full disk can be read');
+  listen(again);
+  t.same(heard.splice(0), [['failed', 'ENOSPC']], 'it was so from the start');
+  rmSync(order);
+  await until(() => heard.length > 0);
+  t.same(heard.splice(0), [['open', undefined]]);
+});
+
 t.test('a thread that ends by itself rejects all that wait, once and for good', async (t) => {
   const box = new Box(t);
   const dying = join(box.root, 'dying.ts');

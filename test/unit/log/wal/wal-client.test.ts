@@ -196,7 +196,8 @@ t.test('a log that cannot be written at its start is readable, failed, and recov
   t.strictSame(lsns, [lsn]);
   t.equal(again.state, 'failed');
   const opened = new Promise<void>((resolve) => {
-    again.onState((state) => {
+    again.onState((state, cause) => {
+      if (state === 'failed') t.equal(cause?.details['errno'], 'EIO', 'known to who asks later');
       if (state === 'open') resolve();
     });
   });
