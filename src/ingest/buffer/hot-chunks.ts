@@ -6,9 +6,10 @@
  *     chunk. A new chunk takes in earlier ones that are not larger than it, so a row is encoded
  *     about log2(n) times and a query reads about log2(n) chunks, however often it comes.
  * I3. A chunk's file is deleted when its rows were filed, or a larger chunk replaced it, and no pin
- *     holds it.
+ *     holds it. A disk that refuses stops neither commit nor query: it goes with the next one.
  */
 import type { Files } from '../../base/disk/files.ts';
+import { GatewayError } from '../../base/errors/gateway-error.ts';
 import type { ColumnRef } from '../../base/model/schema.ts';
 import type { Encoder } from '../../storage/parquet/types.ts';
 import type { HotRows, MeasurementBuffers } from './measurement-buffers.ts';
@@ -54,6 +55,8 @@ export class HotChunks {
   readonly #directory: string;
   /** By row set, the chunks that cover its first rows, in order and without gaps. */
   readonly #series = new Map<RowBuffer, Chunk[]>();
+  /** Files that nobody needs and that stand yet. */
+  readonly #unused = new Set<Chunk>();
   #bytes = 0;
   #next = 0;
 
@@ -173,9 +176,24 @@ export class HotChunks {
 
   #deleteIfUnused(chunk: Chunk): void {
     if (!chunk.retired || !chunk.settled || chunk.pins > 0 || chunk.bytes === 0) return;
-    this.#deps.files.unlink(chunk.path);
-    this.#bytes -= chunk.bytes;
-    chunk.bytes = 0;
+    this.#unused.add(chunk);
+    for (const unused of this.#unused) {
+      if (!this.#unlinked(unused.path)) return;
+      this.#unused.delete(unused);
+      this.#bytes -= unused.bytes;
+      unused.bytes = 0;
+    }
+  }
+
+  /** False if the disk refused. Called in the tick of a commit, which must reach everybody. */
+  #unlinked(path: string): boolean {
+    try {
+      this.#deps.files.unlink(path);
+      return true;
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      return false;
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 /** Hot chunks: what a pin sees, what is encoded again, when files go. */
 import t from 'tap';
 import type { Files } from '../../../../src/base/disk/files.ts';
+import { GatewayError } from '../../../../src/base/errors/gateway-error.ts';
 import { HotChunks } from '../../../../src/ingest/buffer/hot-chunks.ts';
 import { MeasurementBuffers } from '../../../../src/ingest/buffer/measurement-buffers.ts';
 import { FakeClock, FakeEncoder, settled, smallBatch } from '../../../support/flush-fakes.ts';
@@ -17,9 +18,11 @@ function compose(existing: readonly string[] = []) {
   const buffers = new MeasurementBuffers(clock, options);
   const encoder = new FakeEncoder();
   const unlinked: string[] = [];
+  const disk = { refuses: false };
   const files = {
     list: () => existing,
     unlink(path: string) {
+      if (disk.refuses) throw new GatewayError('HF_IO', `unlink ${path}: EROFS`);
       unlinked.push(path);
     },
   } as unknown as Files;
@@ -37,7 +40,7 @@ function compose(existing: readonly string[] = []) {
     await settled();
     return jobs.map(({ job }) => [job.from, job.to]);
   };
-  return { buffers, encoder, chunks, unlinked, write, encodeAll };
+  return { buffers, encoder, chunks, disk, unlinked, write, encodeAll };
 }
 
 t.test('a pin sees the rows of its tick, and chunks are reused until rows come', async (test) => {
@@ -139,4 +142,22 @@ t.test('chunks of an earlier run are deleted at the start, other files are not',
   const all = compose(['16-1.parquet', 'README']);
   test.strictSame(all.unlinked, ['/hot/16-1.parquet']);
   test.end();
+});
+
+t.test('a file that cannot be deleted stops no commit and no query, and goes later', async (t) => {
+  const all = compose();
+  all.write(16, 100);
+  all.write(17, 100);
+  const pins = [all.chunks.pin([16]), all.chunks.pin([17])];
+  await all.encodeAll();
+  pins[0]?.release();
+  const [sealed] = all.buffers.seal([16]);
+  all.disk.refuses = true;
+  all.buffers.filed(16, sealed?.lastSeq ?? 0);
+  t.equal(all.chunks.bytes, 200, 'it stands and counts');
+  all.buffers.filed(17, all.buffers.seal([17])[0]?.lastSeq ?? 0);
+  all.disk.refuses = false;
+  pins[1]?.release();
+  t.equal(all.unlinked.length, 2);
+  t.equal(all.chunks.bytes, 0);
 });
