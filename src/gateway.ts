@@ -21,7 +21,7 @@ import { asGatewayError, GatewayError } from './base/errors/gateway-error.ts';
 import { present } from './base/lib/assert.ts';
 import { systemClock, type Clock } from './base/lib/clock.ts';
 import { version } from './base/lib/version.ts';
-import { within } from './base/lib/within.ts';
+import { allWithin, within } from './base/lib/within.ts';
 import { Alarms } from './base/telemetry/alarms.ts';
 import type { Logger } from './base/telemetry/log.ts';
 import { Metrics } from './base/telemetry/metrics.ts';
@@ -219,6 +219,7 @@ class RunningGateway implements Gateway {
   #wal: WalClient | undefined;
   #phase: GatewayPhase = 'recovering';
   #watch: NodeJS.Timeout | undefined;
+  #recovering: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(opened: Opened) {
@@ -282,7 +283,7 @@ class RunningGateway implements Gateway {
     }, watchMs).unref();
     this.#flusher.start();
     logger.info({ url: this.url, commit: commits.visibleCommit }, 'listening');
-    void this.#recover();
+    this.#recovering = this.#recover();
   }
 
   close(): Promise<void> {
@@ -304,11 +305,11 @@ class RunningGateway implements Gateway {
     clearInterval(this.#watch);
     space.stop();
     await this.#http.close();
-    await within(this.#queries.close(), leftMs());
-    await within(this.#wal?.close() ?? Promise.resolve(), leftMs());
-    await within(commits.close(), leftMs());
-    await within(encoder.close(), leftMs());
-    await lock.release();
+    const wait = [() => this.#recovering, () => this.#wal?.close(), () => commits.close()];
+    const ends = [() => this.#queries.close(), ...wait, () => encoder.close()];
+    const ended = await allWithin(ends, leftMs);
+    // A thread that may still write keeps the directory: the hold then ends with the process.
+    if (ended) await lock.release();
   }
 
   async #recover(): Promise<void> {
@@ -331,6 +332,7 @@ class RunningGateway implements Gateway {
         lowWater: commits.seed.lowWater,
         floor: highestLsn(commits.seed),
         sink: async (records, progress) => {
+          if (this.#phase === 'stopping') throw new GatewayError('HF_SHUTTING_DOWN', 'stopping');
           commits.walSynced(progress.syncedTo);
           await replay.take(records, progress.syncedTo);
           this.#recovery = { ...progress, rows: replay.counts.rows };
@@ -454,7 +456,7 @@ class RunningGateway implements Gateway {
     const host = queryHost({
       ...this.#opened,
       recovered: this.recovered,
-      recovering: () => this.#phase === 'recovering',
+      recovering: () => this.#wal === undefined,
     });
     return new Queries(
       { host, files: parts.files, clock: parts.clock },

@@ -117,6 +117,30 @@ void t.test(
   },
 );
 
+void t.test(
+  'SIGTERM while the log is read: exit 0 soon, and all is there afterwards',
+  async (t) => {
+    const flags = ['--ingest-buffer-rows', '1000000', '--ingest-buffer-age', '10m'];
+    const gateway = await RealGateway.start(t, [...flags, '--ingest-buffer-age-max', '10m']);
+    const requests = 400;
+    await Promise.all(
+      Array.from({ length: requests }, (_, hundred) => gateway.write(body(hundred * 100))),
+    );
+    for (let start = 0; start < 3; start += 1) {
+      await gateway.kill();
+      await gateway.startListening();
+      const startedMs = performance.now();
+      const waiting = gateway.select('SELECT count(*) FROM d.m').catch(() => 'refused');
+      t.equal(await gateway.stop(), 0);
+      t.ok(performance.now() - startedMs < 8000, 'nothing waits for the end of the log');
+      const answer = await waiting;
+      if (answer !== 'refused') t.same(answer, [[BigInt(requests * 100)]], 'never a part of it');
+      await gateway.startAgain();
+      await expectRows(t, gateway, requests * 100, 'each row once');
+    }
+  },
+);
+
 /** Gives the first header page of a segment a later version, with a checksum that holds. */
 function makeNewer(path: string): void {
   const bytes = readFileSync(path);
