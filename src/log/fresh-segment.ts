@@ -54,15 +54,10 @@ export function makeFreshSegment(
   const { files } = options;
   const name = names.segmentName(plan.sequence);
   const path = names.path(name);
-  const spare = options.preallocate ? names.list().spares[0] : undefined;
-  if (spare !== undefined) renameSpare(options, names.path(spare.name), path);
+  const spare = options.preallocate && takeSpare(options, names, path);
   let file: OpenFile | undefined;
   try {
-    file = files.open(
-      path,
-      spare === undefined ? 'create' : 'write',
-      openOptionsOf(options.syncMode),
-    );
+    file = files.open(path, spare ? 'write' : 'create', openOptionsOf(options.syncMode));
     const salt = options.randomSalt();
     const position = fill(file, options, rules, plan, salt);
     files.syncDirectory(options.directory);
@@ -74,10 +69,25 @@ export function makeFreshSegment(
   }
 }
 
-/** A spare's first page must be zero before it gets a segment's name: see `zeroHeader`. */
-function renameSpare(options: LogOptions, spare: string, path: string): void {
-  zeroHeader(options, spare);
-  options.files.rename(spare, path);
+/**
+ * True if a spare stands at `path` now. Its first page must be zero before it gets that name:
+ * see `zeroHeader`. A spare that cannot be used is removed, and never keeps the log from writing.
+ */
+function takeSpare(options: LogOptions, names: SegmentFiles, path: string): boolean {
+  const { files } = options;
+  for (const { name } of names.list().spares) {
+    const spare = names.path(name);
+    try {
+      zeroHeader(options, spare);
+      files.rename(spare, path);
+      return true;
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      options.observer?.failed(error);
+      discard(files, spare, undefined);
+    }
+  }
+  return false;
 }
 
 /**

@@ -9,6 +9,7 @@ import { GatewayError } from '../../../src/base/errors/gateway-error.ts';
 import { openLog } from '../../../src/log/open-log.ts';
 import type { AppendLog, LogOptions, OpenedLog, SyncMode } from '../../../src/log/log-types.ts';
 import { prepareSpare } from '../../../src/log/spare.ts';
+import { interceptFiles } from '../../support/intercept-files.ts';
 import { seededRandom } from '../../support/random.ts';
 import { Crash, noFaults, SimulatedDisk } from '../../support/simulated-disk.ts';
 
@@ -335,6 +336,34 @@ t.test('a segment grows to fit one record, and a header to list every segment', 
   const opened = bench.open();
   t.same(opened.texts.slice(0, 200), texts);
   t.equal(opened.texts[200]?.length, 20_000);
+  t.end();
+});
+
+t.test('a spare that cannot be used does not keep the log from writing', (t) => {
+  const bench = new Bench({ preallocate: true });
+  const { log } = bench.open();
+  append(log, 'a');
+  const wanted = log.spareWanted();
+  if (wanted !== undefined) prepareSpare(bench.disk, wanted);
+  log.close();
+  const files = interceptFiles(bench.disk, {
+    before: ({ kind, path }) => {
+      // One bad page: whoever touches this file is refused, at each start.
+      if (kind === 'read' && path.endsWith('.spare')) throw new GatewayError('HF_IO', 'EIO');
+      return undefined;
+    },
+  });
+  const again = openLog(
+    { ...bench.options, files },
+    { lowWater: 0, floor: () => 0, onRecord: () => undefined },
+  );
+  t.equal(again.log.state, 'open');
+  append(again.log, 'b');
+  t.notOk(
+    bench.disk.list(directory).some((name) => name.endsWith('.spare')),
+    'it is out of the way',
+  );
+  t.same(bench.open().texts, ['a', 'b']);
   t.end();
 });
 
