@@ -11,7 +11,7 @@ export interface WriteRequest {
   readonly dialect: WriteDialect;
   readonly database: string;
   readonly precision: Precision;
-  /** Decompressed. */
+  /** Decompressed; true until `write` has resolved. */
   readonly body: Uint8Array;
   /** False: if a line is bad, nothing of the request is kept. */
   readonly acceptPartial: boolean;

@@ -41,7 +41,7 @@ export class FrontScript {
   }
 
   async write(request: WriteRequest): Promise<WriteOutcome> {
-    this.writes.push(request);
+    this.writes.push({ ...request, body: Uint8Array.from(request.body) });
     await this.gate;
     if (this.writeError !== undefined) throw this.writeError;
     const rejectedLines = this.rejected.reduce((sum, { count }) => sum + count, 0);

@@ -3,18 +3,21 @@
  * dropped, because a connection that is reset while the sender still writes looks to it like a
  * network fault, and it would send the same body again for ever.
  */
-import type { IncomingMessage } from 'node:http';
+import { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { GatewayError } from '../../base/errors/gateway-error.ts';
+import { freeMemory } from '../../base/lib/free-memory.ts';
 
 /**
- * Bytes of a body after undoing `encoding` (a Content-Encoding, `identity` if there is none).
+ * Bytes of a body after undoing `encoding` (a Content-Encoding, `identity` if there is none). Takes
+ * a chunk's bytes before it asks for the next. `bytesExpected` is the length as sent, 0 if unknown.
  * Throws HF_BODY_TOO_LARGE beyond `bytesMax` decompressed bytes, HF_BODY_ENCODING if it cannot.
  */
 export type Decompress = (
   chunks: AsyncIterable<Uint8Array>,
   encoding: string,
   bytesMax: number,
+  bytesExpected: number,
 ) => Promise<Uint8Array>;
 
 export interface BodyOptions {
@@ -35,11 +38,16 @@ function sniffed(first: Uint8Array): string {
   return zstd ? 'zstd' : 'identity';
 }
 
+/** @param owned the chunks belong to nobody else: each one's memory is freed after its use */
 async function* from(
   first: IteratorResult<Uint8Array, unknown>,
   rest: AsyncIterator<Uint8Array>,
+  owned: boolean,
 ): AsyncGenerator<Uint8Array> {
-  for (let next = first; next.done !== true; next = await rest.next()) yield next.value;
+  for (let next = first; next.done !== true; next = await rest.next()) {
+    yield next.value;
+    if (owned) freeMemory(next.value);
+  }
 }
 
 /**
@@ -53,7 +61,7 @@ export async function readBody(
   const { bytesMax, decompress } = options;
   const given = request.headers['content-encoding'] ?? '';
   const encoding = (Array.isArray(given) ? given.join(',') : given).trim().toLowerCase();
-  const declared = Number(request.headers['content-length'] ?? 0);
+  const declared = Math.max(0, Number(request.headers['content-length']) || 0);
   if (isPlain(encoding) && declared > bytesMax && !options.sniff) {
     throw new GatewayError('HF_BODY_TOO_LARGE', `the body has more than ${bytesMax} bytes`);
   }
@@ -70,7 +78,9 @@ export async function readBody(
         ? sniffed(first.value)
         : 'identity'
       : encoding;
-    return await decompress(from(first, iterator), effective, bytesMax);
+    // The parser of a real connection makes each chunk anew; others may send what they still need.
+    const body = from(first, iterator, request instanceof IncomingMessage);
+    return await decompress(body, effective, bytesMax, declared);
   } catch (error) {
     if (error instanceof GatewayError) throw error;
     if (request.errored !== null || request.destroyed) {

@@ -5,6 +5,7 @@
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import { GatewayError } from '../../base/errors/gateway-error.ts';
+import { freeMemory } from '../../base/lib/free-memory.ts';
 import { zstdFrames } from './zstd-frames.ts';
 
 /** Compressed bytes up to which a body is inflated on the main thread. */
@@ -17,6 +18,9 @@ const inPlaceResultMax = 1_048_576;
 const overheadBytes = 65_536;
 
 const chunkSize = 262_144;
+
+/** Room that a body gets on its sender's word; beyond it memory grows with what really comes. */
+const expectedBytesMax = 1_048_576;
 
 /** Frames of one body; real senders make one, parallel compressors one per megabyte or so. */
 const partsMax = 4096;
@@ -61,7 +65,9 @@ const codecs: Readonly<Record<string, Codec>> = {
 
 /**
  * The bytes of a body after undoing `encoding`: gzip (several members too), zstd (several frames
- * too), deflate, or identity. A body of no bytes is empty whatever its encoding.
+ * too), deflate, or identity. A body of no bytes is empty whatever its encoding. Chunks are copied
+ * before the next one is asked for; the result is the caller's.
+ * @param bytesExpected length of the body as sent, if it is known
  * @throws HF_BODY_TOO_LARGE beyond `bytesMax` decompressed bytes; HF_BODY_ENCODING if the encoding
  *   is unknown or the bytes are not that.
  */
@@ -69,14 +75,17 @@ export async function decompress(
   chunks: AsyncIterable<Uint8Array>,
   encoding: string,
   bytesMax: number,
+  bytesExpected = 0,
 ): Promise<Uint8Array> {
   const name = encoding.trim().toLowerCase();
-  if (name === '' || name === 'identity') return collect(chunks, bytesMax, bytesMax);
+  if (name === '' || name === 'identity') {
+    return collect(chunks, bytesMax, bytesMax, bytesExpected);
+  }
   const codec = Object.hasOwn(codecs, name) ? codecs[name] : undefined;
   if (codec === undefined) {
     throw new GatewayError('HF_BODY_ENCODING', `unsupported content encoding "${name}"`);
   }
-  const bytes = await collect(chunks, bytesMax + overheadBytes, bytesMax);
+  const bytes = await collect(chunks, bytesMax + overheadBytes, bytesMax, bytesExpected);
   const parts = codec.split(bytes);
   if (parts === undefined || parts.length > partsMax) throw broken(name);
   // Many parts are many small pieces of work, between which others must get a turn.
@@ -117,21 +126,31 @@ async function inflate(
   }
 }
 
-/** All chunks behind each other; no copy if there is only one. */
+/** All chunks behind each other, in memory of their own. */
 async function collect(
   chunks: AsyncIterable<Uint8Array>,
   bytesMax: number,
   namedMax: number,
+  bytesExpected: number,
 ): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
+  let body = Buffer.allocUnsafeSlow(Math.min(bytesExpected, bytesMax, expectedBytesMax));
   let total = 0;
   for await (const chunk of chunks) {
-    total += chunk.length;
-    if (total > bytesMax) throw tooLarge(namedMax);
-    parts.push(chunk);
+    const end = total + chunk.length;
+    if (end > bytesMax) throw tooLarge(namedMax);
+    if (end > body.length) body = grown(body, total, Math.max(end, 2 * body.length));
+    body.set(chunk, total);
+    total = end;
   }
-  const only = parts.length === 1 ? parts[0] : undefined;
-  return only ?? Buffer.concat(parts, total);
+  return body.subarray(0, total);
+}
+
+/** The first `used` bytes in memory of `length`; the memory that they had is given back. */
+function grown(body: Buffer<ArrayBuffer>, used: number, length: number): Buffer<ArrayBuffer> {
+  const larger = Buffer.allocUnsafeSlow(length);
+  larger.set(body.subarray(0, used));
+  freeMemory(body);
+  return larger;
 }
 
 function isTooLarge(error: unknown): boolean {

@@ -13,6 +13,7 @@
  */
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { Files } from '../../base/disk/files.ts';
+import { freeMemory } from '../../base/lib/free-memory.ts';
 import { asGatewayError, GatewayError, toWire } from '../../base/errors/gateway-error.ts';
 import type { Clock } from '../../base/lib/clock.ts';
 import { lastNumberOf, type AppendLog, type OpenLog, type RecordInput } from '../log-types.ts';
@@ -377,9 +378,7 @@ function failedError(cause: Error | undefined): GatewayError {
   });
 }
 
-/** Gives the memory of payloads back now; a detached buffer has none. */
+/** Gives the memory of payloads back now. */
 function free(records: readonly RecordInput[]): void {
-  for (const { payload } of records) {
-    if (payload.buffer instanceof ArrayBuffer) payload.buffer.transfer(0);
-  }
+  for (const { payload } of records) freeMemory(payload);
 }

@@ -10,7 +10,7 @@ import type { HttpFrontDeps, HttpFrontOptions } from '../front-types.ts';
 import { databaseOf, headerValue, type Parameters } from '../parameters.ts';
 import { readBody } from '../read-body.ts';
 
-type Deps = Pick<HttpFrontDeps, 'queries' | 'decompress' | 'metrics'>;
+type Deps = Pick<HttpFrontDeps, 'clock' | 'queries' | 'decompress' | 'metrics'>;
 
 const controlBodyBytesMax = 4 * 1024 * 1024;
 
@@ -93,6 +93,7 @@ export function registerQuery(
 ): void {
   const seconds = deps.metrics.histogram('holdfast_http_query_seconds');
   app.post('/api/v1/query', async (request, reply) => {
+    const fromMs = deps.clock.monotonicMs();
     const signal = goneSignal(reply);
     const contentType = request.headers['content-type'] ?? '';
     const priority = priorityOf(request);
@@ -114,7 +115,7 @@ export function registerQuery(
     reply.header('x-holdfast-commit', String(answer.commit));
     if (answer.incomplete) reply.header('x-holdfast-incomplete', 'recovery');
     reply.raw.once('close', () => {
-      seconds.observe(reply.elapsedTime / 1000);
+      seconds.observe((deps.clock.monotonicMs() - fromMs) / 1000);
       // A client that went away must not leave the engine writing into a pipe nobody reads.
       if (!answer.body.readableEnded) answer.body.destroy();
     });
