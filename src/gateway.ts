@@ -136,10 +136,10 @@ export async function startGateway(
   logger: Logger,
   parts: GatewayParts = productParts,
 ): Promise<Gateway> {
-  const lock = await acquireDataLock(config.storage.dataDirectory);
+  const { dataDirectory } = config.storage;
+  const lock = await acquireDataLock(dataDirectory, config.wal.directory, parts.files);
   let commits: CommitClient | undefined;
   try {
-    const { dataDirectory } = config.storage;
     const directories = makeDataDirectories(parts.files, dataDirectory, config.wal.directory);
     refuseCaseInsensitive(parts.files, directories.root);
     refuseNewerWal(parts.files, directories.wal);
@@ -307,9 +307,8 @@ class RunningGateway implements Gateway {
     await this.#http.close();
     const wait = [() => this.#recovering, () => this.#wal?.close(), () => commits.close()];
     const ends = [() => this.#queries.close(), ...wait, () => encoder.close()];
-    const ended = await allWithin(ends, leftMs);
     // A thread that may still write keeps the directory: the hold then ends with the process.
-    if (ended) await lock.release();
+    if (await allWithin(ends, leftMs)) await lock.release();
   }
 
   async #recover(): Promise<void> {

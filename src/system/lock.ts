@@ -22,7 +22,6 @@ import {
   closeSync,
   fstatSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readFileSync,
   statSync,
@@ -31,6 +30,8 @@ import {
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { makeDurable } from '../base/disk/data-directory.ts';
+import { nodeFiles, type Files } from '../base/disk/files.ts';
 import { GatewayError } from '../base/errors/gateway-error.ts';
 
 export interface DataLock {
@@ -124,24 +125,37 @@ function openLockFile(path: string): number {
   }
 }
 
-function makeDirectory(path: string): void {
+/**
+ * The hold on `dataDirectory`, and by I1 on the directory of the log, which may lie elsewhere, and
+ * by mistake where another gateway has its own. Both are made, durably, if they are not there.
+ * @throws HF_DATA_LOCKED naming the holder's process id; HF_IO if a directory cannot be written.
+ */
+export async function acquireDataLock(
+  dataDirectory: string,
+  walDirectory = dataDirectory,
+  files = nodeFiles,
+): Promise<DataLock> {
+  const data = await holdData(dataDirectory, files);
   try {
-    mkdirSync(path, { recursive: true, mode: 0o750 });
+    makeDurable(files, walDirectory);
+    const name = socketName(walDirectory);
+    if (name === socketName(dataDirectory)) return data;
+    const server = await bind(name);
+    if (server === undefined) throw locked(walDirectory, await askHolder(name));
+    return {
+      release: async () => {
+        await closed(server);
+        await data.release();
+      },
+    };
   } catch (error) {
-    const errno = (error as NodeJS.ErrnoException).code ?? 'unknown';
-    throw new GatewayError('HF_IO', `make ${path}: ${errno}`, {
-      cause: error,
-      details: { path, errno },
-    });
+    await data.release();
+    throw error;
   }
 }
 
-/**
- * The hold on `dataDirectory`, which is made if it is not there.
- * @throws HF_DATA_LOCKED naming the holder's process id; HF_IO if the directory cannot be written.
- */
-export async function acquireDataLock(dataDirectory: string): Promise<DataLock> {
-  makeDirectory(dataDirectory);
+async function holdData(dataDirectory: string, files: Files): Promise<DataLock> {
+  makeDurable(files, dataDirectory);
   const path = join(dataDirectory, lockFileName);
   const name = socketName(dataDirectory);
   const server = await bind(name);
@@ -164,11 +178,15 @@ export async function acquireDataLock(dataDirectory: string): Promise<DataLock> 
   return {
     release: () => {
       closeSync(held);
-      return new Promise((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-      });
+      return closed(server);
     },
   };
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => {
+      resolve();
+    });
+  });
 }

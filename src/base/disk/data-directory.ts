@@ -22,8 +22,11 @@ export interface DataDirectories {
   readonly run: string;
 }
 
-/** Makes one level and its parents, each durable by a sync of the directory that names it. */
-function makeDurable(files: Files, path: string): void {
+/**
+ * Makes a directory and those above it that are missing, each durable by a sync of the directory
+ * that names it. @throws HF_IO
+ */
+export function makeDurable(files: Files, path: string): void {
   if (files.size(path) !== undefined) return;
   makeDurable(files, dirname(path));
   if (files.makeDirectory(path)) files.syncDirectory(dirname(path));
@@ -49,6 +52,8 @@ export function makeDataDirectories(files: Files, root: string, wal: string): Da
     run: below('run'),
   };
   for (const path of Object.values(directories)) makeDurable(files, path);
+  // A start that was killed may have made some of them and synced none.
+  files.syncDirectory(root);
   return directories;
 }
 

@@ -1,10 +1,13 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import t from 'tap';
+import { makeDataDirectories } from '../../../src/base/disk/data-directory.ts';
+import { nodeFiles } from '../../../src/base/disk/files.ts';
 import { acquireDataLock } from '../../../src/system/lock.ts';
+import { interceptFiles } from '../../support/intercept-files.ts';
 
 const holderScript = new URL('../../support/lock-holder.ts', import.meta.url).pathname;
 
@@ -35,6 +38,46 @@ t.test('a second gateway is refused and told who holds the directory', async (t)
   });
   t.equal((await holder(join(directory, '.'))).line.startsWith('HF_DATA_LOCKED'), true);
   await kill(first.child);
+});
+
+t.test('two data directories with one directory for the log are refused', async (t) => {
+  const root = t.testdir({ one: {}, two: {}, wal: {} });
+  const at = (name: string) => join(root, name);
+  const first = await acquireDataLock(at('one'), at('wal'));
+  await t.rejects(acquireDataLock(at('two'), at('wal')), {
+    code: 'HF_DATA_LOCKED',
+    message: /wal is held by/,
+    details: { pid: process.pid },
+  });
+  await first.release();
+  const second = await acquireDataLock(at('two'), at('wal'));
+  await second.release();
+  const third = await acquireDataLock(at('one'), at('one'));
+  await third.release();
+});
+
+t.test('each directory that is made is durable before anything is in it', async (t) => {
+  const root = t.testdir({});
+  const calls: string[] = [];
+  const files = interceptFiles(nodeFiles, {
+    after: ({ kind, path }) => {
+      if (kind === 'makeDirectory' || kind === 'syncDirectory') {
+        calls.push(`${kind} ${relative(root, path) || '.'}`);
+      }
+    },
+  });
+  const lock = await acquireDataLock(join(root, 'a/data'), join(root, 'a/wal'), files);
+  t.same(calls.splice(0), [
+    'makeDirectory a',
+    'syncDirectory .',
+    'makeDirectory a/data',
+    'syncDirectory a',
+    'makeDirectory a/wal',
+    'syncDirectory a',
+  ]);
+  makeDataDirectories(files, join(root, 'a/data'), join(root, 'a/wal'));
+  t.equal(calls.at(-1), 'syncDirectory a/data', 'what an earlier start made and did not sync too');
+  await lock.release();
 });
 
 t.test(
