@@ -8,7 +8,8 @@
  * I4. While the journal is failed nothing is committed, unlinked or released (contract W5).
  * I5. A file is unlinked only when its removal is at or below min(pins, visible commit, safe
  *     commit), and forgotten only after its directory was synced (P14).
- * I6. Journal segments go only behind a snapshot that was read back and proven by a mark (P13).
+ * I6. Nothing is appended that could not be read back: such a record would end every later start.
+ * I7. Journal segments go only behind a snapshot that was read back and proven by a mark (P13).
  *
  * Synchronous, on the commit thread. Whoever runs it calls `tick` when `dueMs` has come.
  */
@@ -207,7 +208,7 @@ export class Committer {
     try {
       assert(proposal.kind !== 'mark', 'marks are written by the committer alone');
       state.check(proposal);
-      const number = this.#append(encodeCommit(proposal));
+      const number = this.#append(readablePayload(proposal));
       commit = { ...proposal, number };
     } catch (error) {
       const own = asGatewayError(error);
@@ -386,4 +387,15 @@ export class Committer {
       if (files.size(directory) !== undefined) files.syncDirectory(directory);
     }
   }
+}
+
+/** @throws HF_BUG if replay would refuse the record */
+function readablePayload(proposal: CommitProposal): Uint8Array {
+  const payload = encodeCommit(proposal);
+  try {
+    decodePayload(payload);
+  } catch (cause) {
+    throw new GatewayError('HF_BUG', 'a commit that could not be read back', { cause });
+  }
+  return payload;
 }

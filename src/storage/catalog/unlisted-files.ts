@@ -17,7 +17,7 @@ import type { Files } from '../../base/disk/files.ts';
 import { asGatewayError } from '../../base/errors/gateway-error.ts';
 import type { JournalAlarm, LostNumbers } from '../../log/journal/commit-messages.ts';
 import type { UnlistedFiles } from '../../log/journal/commit-worker.ts';
-import { epochOf } from '../../log/journal/file-ids.ts';
+import { epochOf, fileIdLimit } from '../../log/journal/file-ids.ts';
 
 /** What a file's footer says of it. */
 export interface FlushFacts {
@@ -119,7 +119,7 @@ class Unlisted implements UnlistedFiles {
     const digits = fileName.exec(name)?.[1];
     const id = digits === undefined ? 0 : Number.parseInt(digits, 16);
     // A larger one was never given by a box: somebody else's file.
-    if (Number.isSafeInteger(id)) this.highestId = Math.max(this.highestId, id);
+    if (id < fileIdLimit) this.highestId = Math.max(this.highestId, id);
   }
 
   #judge(path: string): void {

@@ -105,6 +105,20 @@ t.test('a failed sync refuses the commit; the same proposal gets the next number
   t.end();
 });
 
+t.test('what no start could read back is refused and never reaches the journal', (t) => {
+  const { bench, rig } = benchWithFiles(1);
+  const state = rig.journal.state.toState();
+  for (const proposal of [
+    { kind: 'ids', fileIdsTo: 2 ** 53 + 4096 },
+    { kind: 'flush', positions: [[16, NaN]] },
+  ] as const) {
+    t.equal(rig.commit(proposal).error?.code, 'HF_BUG');
+  }
+  bench.disk.restart('kill');
+  t.strictSame(bench.start().journal.state.toState(), state);
+  t.end();
+});
+
 t.test('a refused commit is checked again when it is proposed again', (t) => {
   const { bench, rig } = benchWithFiles(1);
   bench.disk.faults = failing;
