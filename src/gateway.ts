@@ -193,12 +193,12 @@ function openParts(
     lowWater: commits.seed.lowWater,
     rowsMax: ingest.bufferRows,
     bufferBytesMax: flushLimits(ingest, config.wal).bufferBytesMax,
+    memoryBytesMax: ingest.memoryBytes,
     hashSeed: randomInt(2 ** 31),
   });
   const hot = new HotChunks({ buffers, encoder, files }, { directory: directories.hot });
   const gatewayId = gatewayIdOf(files, directories.root);
-  const metrics = new Metrics();
-  const made = { alarms, metrics, space, commits, registry, encoder, buffers, hot };
+  const made = { alarms, metrics: new Metrics(), space, commits, registry, encoder, buffers, hot };
   return { config, logger, parts, lock, directories, gatewayId, ...made };
 }
 

@@ -8,6 +8,7 @@ import type { ColumnRef } from '../../base/model/schema.ts';
 import { present } from '../../base/lib/assert.ts';
 import { DictionaryBuffer } from './dictionary-buffer.ts';
 import { copyInto, grownCapacity, sharedColumn, sharedUint32 } from './shared-arrays.ts';
+import type { RowMemory } from './shared-memory.ts';
 
 /** What the objects of a column cost besides its arrays; an estimate on the safe side. */
 const objectBytes = 1024;
@@ -24,14 +25,14 @@ export class CodeScratch {
   }
 }
 
-/** 0, 1, 2, ... up to `count`, with room for `capacity` rows. */
-function ascendingRows(count: number, capacity: number): Uint32Array {
-  const rows = sharedUint32(Math.max(count, capacity));
+/** 0, 1, 2, ... up to `count` at the start of `rows`. */
+function ascending(rows: Uint32Array, count: number): Uint32Array {
   for (let row = 0; row < count; row += 1) rows[row] = row;
   return rows;
 }
 
 export class ColumnBuffer {
+  readonly #memory: RowMemory;
   #column: ColumnRef;
   #values: ColumnArray;
   #count = 0;
@@ -40,11 +41,13 @@ export class ColumnBuffer {
   readonly #dictionary: DictionaryBuffer | undefined;
 
   /** @param firstRow row of the set at which the column is seen first */
-  constructor(column: ColumnRef, firstRow: number, seed: number) {
+  constructor(column: ColumnRef, firstRow: number, seed: number, memory: RowMemory) {
+    const { type } = column.physical;
     this.#column = column;
-    this.#values = sharedColumn(column.physical.type, 0);
-    this.#rows = firstRow === 0 ? undefined : sharedUint32(0);
-    this.#dictionary = column.physical.type === 'string' ? new DictionaryBuffer(seed) : undefined;
+    this.#memory = memory;
+    this.#values = sharedColumn(memory, type, grownCapacity(0, 1));
+    this.#rows = firstRow === 0 ? undefined : new Uint32Array(0);
+    this.#dictionary = type === 'string' ? new DictionaryBuffer(seed, memory) : undefined;
   }
 
   /** Bytes of memory taken. */
@@ -71,9 +74,21 @@ export class ColumnBuffer {
     return {
       column: this.#column,
       values: this.#values.subarray(0, this.#count),
-      rows: rows ?? (this.#count < rowCount ? ascendingRows(this.#count, this.#count) : undefined),
+      rows: rows ?? (this.#count < rowCount ? this.#firstRows() : undefined),
       dictionary: this.#dictionary?.view(),
     };
+  }
+
+  /** Gives all shared memory back; nothing is asked of the column after that. */
+  free(): void {
+    this.#memory.give(this.#values.buffer);
+    if (this.#rows !== undefined) this.#memory.give(this.#rows.buffer);
+    this.#dictionary?.free();
+  }
+
+  /** The rows of a dense column that ended; not shared, since a view is handed over once. */
+  #firstRows(): Uint32Array {
+    return ascending(new Uint32Array(this.#count), this.#count);
   }
 
   #appendCodes(
@@ -94,10 +109,14 @@ export class ColumnBuffer {
   }
 
   #appendRows(source: ColumnValues, firstRow: number, count: number): void {
-    let rows = (this.#rows ??= ascendingRows(this.#count, this.#values.length));
+    let rows = (this.#rows ??= ascending(
+      sharedUint32(this.#memory, this.#values.length),
+      this.#count,
+    ));
     if (this.#count + count > rows.length) {
-      const grown = sharedUint32(grownCapacity(rows.length, this.#count + count));
+      const grown = sharedUint32(this.#memory, grownCapacity(rows.length, this.#count + count));
       grown.set(rows.subarray(0, this.#count));
+      this.#memory.give(rows.buffer);
       this.#rows = grown;
       rows = grown;
     }
@@ -111,8 +130,9 @@ export class ColumnBuffer {
   #reserve(count: number): void {
     if (count <= this.#values.length) return;
     const capacity = grownCapacity(this.#values.length, count);
-    const grown = sharedColumn(this.#column.physical.type, capacity);
+    const grown = sharedColumn(this.#memory, this.#column.physical.type, capacity);
     copyInto(grown, this.#values.subarray(0, this.#count), 0);
+    this.#memory.give(this.#values.buffer);
     this.#values = grown;
   }
 }

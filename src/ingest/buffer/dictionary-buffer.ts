@@ -5,20 +5,27 @@
  */
 import type { StringDictionary } from '../../base/model/column-batch.ts';
 import { grownCapacity, sharedBytes, sharedUint32 } from './shared-arrays.ts';
+import type { RowMemory } from './shared-memory.ts';
 
 const emptySlot = 0xffffffff;
 
 export class DictionaryBuffer {
-  #bytes = sharedBytes(64);
-  #offsets = sharedUint32(17);
+  readonly #memory: RowMemory;
+  #bytes: Uint8Array;
+  /** One more than there are strings. */
+  #offsets: Uint32Array;
   #hashes = new Uint32Array(16);
   #slots = new Uint32Array(32).fill(emptySlot);
   #count = 0;
   readonly #seed: number;
 
   /** @param seed mixes the hash, so that a sender cannot choose strings that collide */
-  constructor(seed: number) {
+  constructor(seed: number, memory: RowMemory) {
     this.#seed = seed | 0;
+    this.#memory = memory;
+    this.#bytes = sharedBytes(memory, 64);
+    this.#offsets = sharedUint32(memory, 17);
+    this.#offsets[0] = 0;
   }
 
   get count(): number {
@@ -30,6 +37,12 @@ export class DictionaryBuffer {
     return (
       this.#bytes.length + 4 * (this.#offsets.length + this.#hashes.length + this.#slots.length)
     );
+  }
+
+  /** Gives all shared memory back; nothing is asked of it after that. */
+  free(): void {
+    this.#memory.give(this.#bytes.buffer);
+    this.#memory.give(this.#offsets.buffer);
   }
 
   /** Adds what is new; `codes[i]` becomes the code here of the batch's code i. */
@@ -98,15 +111,19 @@ export class DictionaryBuffer {
 
   #reserve(count: number, bytes: number): void {
     if (bytes > this.#bytes.length) {
-      const grown = sharedBytes(grownCapacity(this.#bytes.length, bytes));
+      const grown = sharedBytes(this.#memory, grownCapacity(this.#bytes.length, bytes));
       grown.set(this.#bytes.subarray(0, this.#offsets[this.#count]));
+      this.#memory.give(this.#bytes.buffer);
       this.#bytes = grown;
+    }
+    if (count + 1 > this.#offsets.length) {
+      const offsets = sharedUint32(this.#memory, grownCapacity(this.#offsets.length, count + 1));
+      offsets.set(this.#offsets.subarray(0, this.#count + 1));
+      this.#memory.give(this.#offsets.buffer);
+      this.#offsets = offsets;
     }
     if (count <= this.#hashes.length) return;
     const capacity = grownCapacity(this.#hashes.length, count);
-    const offsets = sharedUint32(capacity + 1);
-    offsets.set(this.#offsets);
-    this.#offsets = offsets;
     const hashes = new Uint32Array(capacity);
     hashes.set(this.#hashes);
     this.#hashes = hashes;

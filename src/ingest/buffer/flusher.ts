@@ -248,6 +248,7 @@ export class Flusher {
   }
 
   async #encode(flush: Flush): Promise<void> {
+    const end = flush.buffer.read();
     try {
       const plans = flush.buffer.plan(this.#options.hourFileMinRows);
       const fileIds = await this.#takeFileIds(plans.reduce((sum, files) => sum + files.length, 0));
@@ -259,6 +260,7 @@ export class Flusher {
       this.#failed(flush.retry, error);
       for (const other of this.#queues.get(flush.buffer.measurementId) ?? []) other.leaveRound();
     }
+    end();
     this.#encoding -= 1;
     flush.leaveRound();
     this.#advance();

@@ -123,7 +123,7 @@ export class HotChunks {
     this.#next += 1;
     const path = `${this.#directory}/${measurementId}-${this.#next}.parquet`;
     const view = rows.view();
-    const encoded = this.#deps.encoder.hot({ rows: view, from, to, path });
+    const encoded = this.#deps.encoder.hot({ rows: view, from, to, path }).finally(rows.read());
     const chunk: Chunk = {
       measurementId,
       rows,

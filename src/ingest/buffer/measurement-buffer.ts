@@ -10,6 +10,7 @@ import { planFiles, type FilePlan } from '../../storage/parquet/partition-plan.t
 import type { FlushJob } from '../../storage/parquet/types.ts';
 import type { CodeScratch } from './column-buffer.ts';
 import { RowBuffer } from './row-buffer.ts';
+import type { SharedMemory } from './shared-memory.ts';
 
 export class MeasurementBuffer {
   readonly measurementId: number;
@@ -26,8 +27,16 @@ export class MeasurementBuffer {
   #bytes = 0;
   readonly #sets: RowBuffer[] = [];
   readonly #seed: number;
+  readonly #memory: SharedMemory;
 
-  constructor(batch: ColumnBatch, lsn: number, firstSeq: number, openedMs: number, seed: number) {
+  /** @param seed mixes the hash tables of the dictionaries */
+  constructor(
+    batch: ColumnBatch,
+    [lsn, firstSeq]: readonly [lsn: number, firstSeq: number],
+    openedMs: number,
+    seed: number,
+    memory: SharedMemory,
+  ) {
     this.measurementId = batch.measurementId;
     this.database = batch.database;
     this.measurement = batch.measurement;
@@ -36,6 +45,7 @@ export class MeasurementBuffer {
     this.#firstSeq = firstSeq;
     this.#lastSeq = firstSeq - 1;
     this.#seed = seed;
+    this.#memory = memory;
   }
 
   get rows(): number {
@@ -61,7 +71,7 @@ export class MeasurementBuffer {
     assert(firstSeq > this.#lastSeq, 'rows enter a buffer out of order');
     let set = this.#sets.find(({ hasIdentity }) => hasIdentity === batch.hasIdentity);
     if (set === undefined) {
-      set = new RowBuffer(batch.hasIdentity, this.#seed);
+      set = new RowBuffer(batch.hasIdentity, this.#seed, this.#memory);
       this.#sets.push(set);
     }
     const before = set.bytes;
@@ -74,6 +84,14 @@ export class MeasurementBuffer {
   /** No row enters from now on. */
   seal(): void {
     this.#sealed = true;
+  }
+
+  /** Views of the rows stay true until the call that this returns. */
+  read(): () => void {
+    const ends = this.#sets.map((set) => set.read());
+    return () => {
+      for (const end of ends) end();
+    };
   }
 
   /** The files that a flush makes of each row set, in the order of `sets`. */

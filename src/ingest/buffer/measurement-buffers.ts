@@ -14,6 +14,7 @@ import { assert } from '../../base/lib/assert.ts';
 import { CodeScratch } from './column-buffer.ts';
 import { MeasurementBuffer } from './measurement-buffer.ts';
 import type { RowBuffer } from './row-buffer.ts';
+import { SharedMemory } from './shared-memory.ts';
 
 export interface MeasurementBuffersOptions {
   /** [measurement id, last LSN whose rows are filed], from the catalog. */
@@ -24,6 +25,8 @@ export interface MeasurementBuffersOptions {
   readonly rowsMax: number;
   /** An open buffer that takes this many bytes is full. */
   readonly bufferBytesMax: number;
+  /** Bytes of column memory, in use or kept for the next use; what is in use may exceed it. */
+  readonly memoryBytesMax: number;
   /** Any number; mixes the hash tables of the dictionaries. */
   readonly hashSeed: number;
 }
@@ -39,6 +42,7 @@ export class MeasurementBuffers {
   readonly #options: MeasurementBuffersOptions;
   readonly #clock: Clock;
   readonly #scratch = new CodeScratch();
+  readonly #memory: SharedMemory;
   readonly #open = new Map<number, MeasurementBuffer>();
   /** Sealed and not yet filed, ascending by LSN. */
   readonly #sealed = new Map<number, MeasurementBuffer[]>();
@@ -57,6 +61,7 @@ export class MeasurementBuffers {
   constructor(clock: Clock, options: MeasurementBuffersOptions) {
     this.#clock = clock;
     this.#options = options;
+    this.#memory = new SharedMemory(options.memoryBytesMax);
     this.#positions = new Map(options.positions);
     this.#entered = options.lowWater;
   }
@@ -112,7 +117,8 @@ export class MeasurementBuffers {
     let buffer = this.#open.get(id);
     if (buffer === undefined) {
       const { hashSeed } = this.#options;
-      buffer = new MeasurementBuffer(batch, lsn, firstSeq, this.#clock.monotonicMs(), hashSeed);
+      const nowMs = this.#clock.monotonicMs();
+      buffer = new MeasurementBuffer(batch, [lsn, firstSeq], nowMs, hashSeed, this.#memory);
       this.#open.set(id, buffer);
     }
     const before = buffer.bytes;
@@ -173,6 +179,7 @@ export class MeasurementBuffers {
     const sets = filed.flatMap((buffer) => buffer.sets);
     if (sets.length === 0) return;
     for (const listener of this.#dropListeners) listener(sets);
+    for (const rows of sets) rows.free();
   }
 
   /**

@@ -6,7 +6,8 @@ import type { ColumnBatch } from '../../base/model/column-batch.ts';
 import { countHours } from '../../storage/parquet/hours.ts';
 import type { RowSet } from '../../storage/parquet/types.ts';
 import { ColumnBuffer, type CodeScratch } from './column-buffer.ts';
-import { grownCapacity } from './shared-arrays.ts';
+import { grownCapacity, sharedTimes } from './shared-arrays.ts';
+import { RowMemory, type SharedMemory } from './shared-memory.ts';
 
 /** Two numbers in an array that may be half empty. */
 const seqRunBytes = 32;
@@ -15,7 +16,8 @@ export class RowBuffer {
   readonly hasIdentity: boolean;
   #rowCount = 0;
   #bytes = 0;
-  #times = new BigInt64Array(new SharedArrayBuffer(0));
+  readonly #memory: RowMemory;
+  #times: BigInt64Array = new BigInt64Array(0);
   /** By physical column id. */
   readonly #columns = new Map<number, ColumnBuffer>();
   readonly #seqRuns: number[] = [];
@@ -23,7 +25,8 @@ export class RowBuffer {
   readonly #hourRows = new Map<number, number>();
   readonly #seed: number;
 
-  constructor(hasIdentity: boolean, seed: number) {
+  constructor(hasIdentity: boolean, seed: number, shared: SharedMemory) {
+    this.#memory = new RowMemory(shared);
     this.hasIdentity = hasIdentity;
     this.#seed = seed;
   }
@@ -60,7 +63,7 @@ export class RowBuffer {
       const { id } = values.column.physical;
       let column = this.#columns.get(id);
       if (column === undefined) {
-        column = new ColumnBuffer(values.column, firstRow, this.#seed);
+        column = new ColumnBuffer(values.column, firstRow, this.#seed, this.#memory);
         this.#columns.set(id, column);
         this.#bytes += column.bytes;
       }
@@ -72,7 +75,24 @@ export class RowBuffer {
     countHours(this.#times, firstRow, this.#rowCount, this.#hourRows);
   }
 
-  /** All rows so far as views of the shared memory. */
+  /**
+   * Views stay true until the call that this returns, even if the rows are filed meanwhile. Who
+   * hands a view to another thread holds it until that thread is done.
+   */
+  read(): () => void {
+    return this.#memory.read();
+  }
+
+  /** The rows are filed: their memory serves others as soon as nobody reads it. Called once. */
+  free(): void {
+    this.#memory.give(this.#times.buffer);
+    this.#times = new BigInt64Array(0);
+    for (const column of this.#columns.values()) column.free();
+    this.#columns.clear();
+    this.#bytes = 0;
+  }
+
+  /** All rows so far as views of the shared memory; true until the rows are filed, see `read`. */
   view(): RowSet {
     return {
       rowCount: this.#rowCount,
@@ -86,8 +106,9 @@ export class RowBuffer {
     const needed = this.#rowCount + count;
     if (needed > this.#times.length) {
       const capacity = grownCapacity(this.#times.length, needed);
-      const grown = new BigInt64Array(new SharedArrayBuffer(8 * capacity));
+      const grown = sharedTimes(this.#memory, capacity);
       grown.set(this.#times.subarray(0, this.#rowCount));
+      this.#memory.give(this.#times.buffer);
       this.#bytes += grown.byteLength - this.#times.byteLength;
       this.#times = grown;
     }

@@ -1,13 +1,15 @@
 /**
  * Typed arrays over shared memory that grow by doubling. A grown array leaves its old memory to
  * whoever reads it: views handed to an encoder stay true, since elements below the count that was
- * handed over never change.
+ * handed over never change. Arrays take all of their memory, so their length is their capacity;
+ * what they hold at first is whatever the memory was used for before.
  */
 import type { ColumnArray } from '../../base/model/column-batch.ts';
 import type { PhysicalType } from '../../base/model/schema.ts';
 import { unreachable } from '../../base/lib/assert.ts';
+import type { RowMemory } from './shared-memory.ts';
 
-/** Elements of the smallest array: a column with one value must not cost a page. */
+/** Elements of the smallest array. */
 const capacityMin = 16;
 
 /** Capacity at or above `needed` that doubling from `capacity` gives. */
@@ -17,27 +19,32 @@ export function grownCapacity(capacity: number, needed: number): number {
   return grown;
 }
 
-export function sharedUint32(length: number): Uint32Array {
-  return new Uint32Array(new SharedArrayBuffer(4 * length));
+/** Room for `length` elements at least. */
+export function sharedUint32(memory: RowMemory, length: number): Uint32Array {
+  return new Uint32Array(memory.take(4 * length));
 }
 
-export function sharedBytes(length: number): Uint8Array {
-  return new Uint8Array(new SharedArrayBuffer(length));
+export function sharedBytes(memory: RowMemory, length: number): Uint8Array {
+  return new Uint8Array(memory.take(length));
+}
+
+export function sharedTimes(memory: RowMemory, length: number): BigInt64Array {
+  return new BigInt64Array(memory.take(8 * length));
 }
 
 /** The shared array that holds values of a physical type. */
-export function sharedColumn(type: PhysicalType, length: number): ColumnArray {
+export function sharedColumn(memory: RowMemory, type: PhysicalType, length: number): ColumnArray {
   switch (type) {
     case 'int64':
-      return new BigInt64Array(new SharedArrayBuffer(8 * length));
+      return new BigInt64Array(memory.take(8 * length));
     case 'uint64':
-      return new BigUint64Array(new SharedArrayBuffer(8 * length));
+      return new BigUint64Array(memory.take(8 * length));
     case 'double':
-      return new Float64Array(new SharedArrayBuffer(8 * length));
+      return new Float64Array(memory.take(8 * length));
     case 'boolean':
-      return sharedBytes(length);
+      return sharedBytes(memory, length);
     case 'string':
-      return sharedUint32(length);
+      return sharedUint32(memory, length);
     default:
       return unreachable(type);
   }

@@ -1,6 +1,9 @@
 /** Merged dictionaries: one code per distinct string, hash collisions and huge strings included. */
 import t from 'tap';
 import { DictionaryBuffer } from '../../../../src/ingest/buffer/dictionary-buffer.ts';
+import { RowMemory, SharedMemory } from '../../../../src/ingest/buffer/shared-memory.ts';
+
+const memory = () => new RowMemory(new SharedMemory(2 ** 26));
 
 function dictionary(values: readonly string[]) {
   const parts = values.map((value) => Buffer.from(value, 'utf8'));
@@ -13,7 +16,7 @@ function dictionary(values: readonly string[]) {
 
 t.test('300,000 strings, of which some share a 32-bit hash, keep codes of their own', (test) => {
   const count = 300_000;
-  const buffer = new DictionaryBuffer(1);
+  const buffer = new DictionaryBuffer(1, memory());
   const values = dictionary(
     Array.from({ length: count }, (_, index) => `${Math.imul(index, 0x9e3779b1)} ${index}`),
   );
@@ -33,7 +36,7 @@ t.test('300,000 strings, of which some share a 32-bit hash, keep codes of their 
 });
 
 t.test('codes of a batch become codes of the buffer; a view outlives growth', (test) => {
-  const buffer = new DictionaryBuffer(7);
+  const buffer = new DictionaryBuffer(7, memory());
   const codes = new Uint32Array(4);
   buffer.merge(dictionary(['b', '', 'a']), codes);
   const view = buffer.view();

@@ -35,6 +35,7 @@ const buffers = new MeasurementBuffers(clock, {
   lowWater: 0,
   rowsMax: 500,
   bufferBytesMax: 2 ** 26,
+  memoryBytesMax: 2 ** 26,
   hashSeed: 1,
 });
 const committer = new FakeCommitter();

@@ -39,6 +39,7 @@ function compose(
     lowWater: 0,
     rowsMax,
     bufferBytesMax,
+    memoryBytesMax: 2 ** 26,
     hashSeed: 3,
   });
   const encoder = new FakeEncoder();

@@ -13,6 +13,7 @@ function compose(existing: readonly string[] = []) {
     lowWater: 0,
     rowsMax: 1e6,
     bufferBytesMax: 2 ** 30,
+    memoryBytesMax: 2 ** 26,
     hashSeed: 1,
   };
   const buffers = new MeasurementBuffers(clock, options);

@@ -22,6 +22,7 @@ function buffersWith(overrides: Partial<ConstructorParameters<typeof Measurement
     lowWater: 0,
     rowsMax: 50_000,
     bufferBytesMax: 2 ** 26,
+    memoryBytesMax: 2 ** 26,
     hashSeed: 5,
   };
   return { clock, buffers: new MeasurementBuffers(clock, { ...options, ...overrides }) };
@@ -225,6 +226,31 @@ t.test('a view stays as it was while more rows come', (test) => {
     buffers.recordEntered(lsn + 99);
   }
   test.strictSame(plainRows(view), before);
+  test.end();
+});
+
+t.test('a view that is read stays as it was although its rows were filed', (test) => {
+  const { buffers } = buffersWith();
+  const enter = (lsn: number) => {
+    buffers.append(smallBatch(16, 100), lsn, 0);
+    buffers.recordEntered(lsn + 99);
+  };
+  enter(1);
+  const [hot] = buffers.hot(16);
+  const view = hot?.rows.view();
+  const end = hot?.rows.read();
+  if (view === undefined || end === undefined) throw new Error('no rows');
+  const before = plainRows(view);
+  buffers.seal([16]);
+  buffers.filed(16, 100);
+  for (let lsn = 101; lsn < 1000; lsn += 100) enter(lsn);
+  test.strictSame(plainRows(view), before);
+  end();
+  buffers.seal([16]);
+  buffers.filed(16, 1000);
+  const taken = new Set([view.times.buffer, ...view.columns.map(({ values }) => values.buffer)]);
+  enter(1001);
+  test.ok(taken.has(buffers.hot(16)[0]?.rows.view().times.buffer as ArrayBufferLike), 'reused');
   test.end();
 });
 
