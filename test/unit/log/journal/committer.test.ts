@@ -108,12 +108,8 @@ t.test('a failed sync refuses the commit; the same proposal gets the next number
 t.test('what no start could read back is refused and never reaches the journal', (t) => {
   const { bench, rig } = benchWithFiles(1);
   const state = rig.journal.state.toState();
-  for (const proposal of [
-    { kind: 'ids', fileIdsTo: 2 ** 53 + 4096 },
-    { kind: 'flush', positions: [[16, NaN]] },
-  ] as const) {
-    t.equal(rig.commit(proposal).error?.code, 'HF_BUG');
-  }
+  const answer = rig.commit({ kind: 'ids', fileIdsTo: 2 ** 53 + 4096 });
+  t.equal(answer.error?.code, 'HF_BUG');
   bench.disk.restart('kill');
   t.strictSame(bench.start().journal.state.toState(), state);
   t.end();
