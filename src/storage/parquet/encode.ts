@@ -21,6 +21,7 @@ import {
 } from 'parquet-wasm/node';
 import type { ColumnRef } from '../../base/model/schema.ts';
 import { present } from '../../base/lib/assert.ts';
+import { freeMemory } from '../../base/lib/free-memory.ts';
 import type { Compression } from './types.ts';
 
 const codecs: Readonly<Record<Compression, Codec>> = {
@@ -52,8 +53,15 @@ function properties(columns: readonly ColumnRef[], settings: ParquetSettings): W
   return builder.build();
 }
 
-function importBatch(stream: Uint8Array): RecordBatch {
+/** Copies the stream into the module's memory and frees it. */
+function imported(stream: Uint8Array): Table {
   const table = Table.fromIPCStream(stream);
+  freeMemory(stream);
+  return table;
+}
+
+function importBatch(stream: Uint8Array): RecordBatch {
+  const table = imported(stream);
   const batch = present(table.recordBatch(0), 'record batch');
   table.free();
   return batch;
@@ -86,7 +94,8 @@ function* made(streams: readonly (() => Uint8Array)[]): Iterator<Uint8Array> {
 
 /**
  * Returns a whole Parquet file, with the library's own key-values (footer.ts replaces them).
- * @param streams Arrow IPC streams of one record batch each, all of one schema, at least one
+ * @param streams make Arrow IPC streams of one record batch each, all of one schema, at least one;
+ * their memory is freed after use
  * @param columns the columns after `time`
  */
 export async function encodeParquet(
@@ -96,7 +105,7 @@ export async function encodeParquet(
 ): Promise<Uint8Array> {
   const writer = properties(columns, settings);
   const only = streams.length === 1 ? present(streams[0], 'stream') : undefined;
-  if (only !== undefined) return writeParquet(Table.fromIPCStream(only()), writer);
+  if (only !== undefined) return writeParquet(imported(only()), writer);
   return writeStream(made(streams), writer);
 }
 

@@ -8,6 +8,7 @@ import { fileFlags, type FileFacts, type FileStatistics } from '../../base/model
 import type { HourSpan } from '../../base/model/commit.ts';
 import type { ColumnRef } from '../../base/model/schema.ts';
 import { present } from '../../base/lib/assert.ts';
+import { freeMemory } from '../../base/lib/free-memory.ts';
 import { calendarParts, encodePathName, hourUs } from '../../base/model/partition.ts';
 import { encodeParquet } from './encode.ts';
 import type { FileWriter } from './file-writer.ts';
@@ -141,6 +142,7 @@ async function encodeFile(context: FileContext, compression: Compression, writer
     bytes: parts.reduce((sum, bytes) => sum + bytes.length, 0),
     columns: idRuns(columns.map(({ physical }) => physical.id)),
   };
+  freeMemory(encoded);
   const statistics: FileStatistics = {
     fileId: file.fileId,
     columns: collectors.map((collector) => collector.finish()),
