@@ -115,6 +115,7 @@ export class Door implements WriteDoor {
     const batches = [...decoded.batches, ...letters];
     // The clock has no judge yet: every server time counts as trusted.
     if (batches.length > 0) await this.#keep({ batches, serverTimeUs: nowUs, clockTrusted: true });
+    decoded.free();
     const outcome = { rows: decoded.rows, rejected, rejectedLines };
     this.#deps.count(request, outcome, decoded.counters);
     return outcome;

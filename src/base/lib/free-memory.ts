@@ -4,13 +4,16 @@
  * CPU. Who owns a large array and knows that it is done with says so here.
  */
 
+/** Freeing takes a microsecond, for which the collector gets rid of many small arrays. */
+const worthwhileBytes = 1024;
+
 /**
  * Frees the memory behind `bytes` if they are all of it; the array is empty afterwards. Does
  * nothing to views of larger memory, such as small Buffers of the common pool, nor to shared
- * memory.
+ * memory, nor to less than a kibibyte.
  */
 export function freeMemory(bytes: ArrayBufferView): void {
   const { buffer, byteLength } = bytes;
-  if (!(buffer instanceof ArrayBuffer) || buffer.detached) return;
+  if (byteLength < worthwhileBytes || !(buffer instanceof ArrayBuffer)) return;
   if (buffer.byteLength === byteLength) buffer.transfer(0);
 }

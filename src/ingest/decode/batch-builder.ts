@@ -6,6 +6,7 @@
 import type { ColumnBatch, ColumnValues } from '../../base/model/column-batch.ts';
 import type { ColumnRef } from '../../base/model/schema.ts';
 import { present } from '../../base/lib/assert.ts';
+import { freeMemory } from '../../base/lib/free-memory.ts';
 import { ColumnBuilder } from './column-builder.ts';
 import { DictionaryBuilder } from './dictionary-builder.ts';
 import type { ByteSpace } from './bytes.ts';
@@ -27,6 +28,8 @@ class TagColumn {
   readonly ref: ColumnRef;
   readonly dictionary = new DictionaryBuilder();
   #codes = new Uint32Array(16);
+  /** What `finish` gave. */
+  #arrays: readonly Uint32Array[] = [];
 
   constructor(ref: ColumnRef) {
     this.ref = ref;
@@ -44,6 +47,7 @@ class TagColumn {
   finish(seriesOfRow: Uint32Array, rowCount: number): ColumnValues {
     const codes = this.#codes;
     const values = new Uint32Array(rowCount);
+    this.#arrays = [values];
     let count = 0;
     for (let row = 0; row < rowCount; row += 1) {
       const code = codes[seriesOfRow[row] ?? 0] ?? 0;
@@ -54,10 +58,18 @@ class TagColumn {
     return this.#column(values, undefined);
   }
 
+  /** Gives all memory back; what `finish` gave is empty then. */
+  free(): void {
+    freeMemory(this.#codes);
+    for (const array of this.#arrays) freeMemory(array);
+    this.dictionary.free();
+  }
+
   #finishSparse(seriesOfRow: Uint32Array, rowCount: number): ColumnValues {
     const codes = this.#codes;
     const values = new Uint32Array(rowCount);
     const rows = new Uint32Array(rowCount);
+    this.#arrays = [values, rows];
     let count = 0;
     for (let row = 0; row < rowCount; row += 1) {
       const code = codes[seriesOfRow[row] ?? 0] ?? 0;
@@ -162,6 +174,14 @@ export class BatchBuilder {
       times: new BigInt64Array(this.#times.buffer, 0, rowCount),
       columns,
     };
+  }
+
+  /** Gives all memory back; the batch that `finish` gave is empty then. */
+  free(): void {
+    freeMemory(this.#times);
+    freeMemory(this.#seriesOfRow);
+    for (const field of this.#fields) field?.free();
+    for (const tag of this.#tags) tag?.free();
   }
 
   #tagColumn(ref: ColumnRef): TagColumn {

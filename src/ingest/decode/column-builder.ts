@@ -4,6 +4,7 @@
  */
 import type { ColumnArray, ColumnValues } from '../../base/model/column-batch.ts';
 import type { ColumnRef } from '../../base/model/schema.ts';
+import { freeMemory } from '../../base/lib/free-memory.ts';
 import { DictionaryBuilder } from './dictionary-builder.ts';
 
 const noRows = new Uint32Array(0);
@@ -90,6 +91,14 @@ export class ColumnBuilder {
     };
   }
 
+  /** Gives all memory back; what `finish` gave is empty then. */
+  free(): void {
+    for (const array of [this.#rows, this.#doubles, this.#words, this.#bytes, this.#codes]) {
+      freeMemory(array);
+    }
+    this.dictionary?.free();
+  }
+
   #values(): ColumnArray {
     const { count } = this;
     switch (this.ref.physical.type) {
@@ -143,7 +152,8 @@ export class ColumnBuilder {
   }
 }
 
-function copied<T extends { set(from: T): void }>(from: T, to: T): T {
+function copied<T extends ArrayBufferView & { set(from: T): void }>(from: T, to: T): T {
   to.set(from);
+  freeMemory(from);
   return to;
 }

@@ -2,6 +2,7 @@
  * Distinct strings of one column of one request and their codes, in order of first appearance.
  */
 import type { StringDictionary } from '../../base/model/column-batch.ts';
+import { freeMemory } from '../../base/lib/free-memory.ts';
 import { byteSpace, sameBytes, type ByteSpace } from './bytes.ts';
 
 export class DictionaryBuilder {
@@ -33,6 +34,13 @@ export class DictionaryBuilder {
       bytes: this.#space.bytes.subarray(0, this.#offsets[count] ?? 0),
       offsets: this.#offsets.subarray(0, count + 1),
     };
+  }
+
+  /** Gives all memory back; what `finish` gave is empty then. */
+  free(): void {
+    for (const array of [this.#space.bytes, this.#offsets, this.#hashes, this.#table]) {
+      freeMemory(array);
+    }
   }
 
   #add(space: ByteSpace, start: number, length: number, hash: number): number {
@@ -67,6 +75,7 @@ export class DictionaryBuilder {
     hashes.set(this.#hashes);
     const offsets = new Uint32Array(capacity + 1);
     offsets.set(this.#offsets);
+    for (const array of [this.#hashes, this.#offsets, this.#table]) freeMemory(array);
     this.#hashes = hashes;
     this.#offsets = offsets;
     this.#table = new Uint32Array(capacity * 2);
@@ -78,6 +87,7 @@ export class DictionaryBuilder {
     if (needed <= bytes.length) return;
     const grown = new Uint8Array(Math.max(needed, bytes.length * 2));
     grown.set(bytes);
+    freeMemory(bytes);
     this.#space = byteSpace(grown);
   }
 }

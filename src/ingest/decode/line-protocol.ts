@@ -186,6 +186,9 @@ class LinePass {
       rows,
       rejected: this.#rejections.finish(),
       rejectedLines: this.#rejections.lines,
+      free: () => {
+        for (const builder of this.builders) builder.free();
+      },
       counters: { nanCells: 0, duplicateFields, cutTimeDigits, renamedCells, integersAsFloats },
     };
   }

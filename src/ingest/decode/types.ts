@@ -61,4 +61,6 @@ export interface Decoded {
   /** Lines that were rejected: the sum of `count`. */
   readonly rejectedLines: number;
   readonly counters: DecodeCounters;
+  /** Gives the memory of the batches back, which are empty then; who is done with them calls it. */
+  free(): void;
 }

@@ -56,7 +56,16 @@ function compose() {
       admission,
       decoder: {
         decode: () =>
-          Promise.resolve({ batches, rows: 5, rejected: [], rejectedLines: 0, counters }),
+          Promise.resolve({
+            batches,
+            rows: 5,
+            rejected: [],
+            rejectedLines: 0,
+            counters,
+            free: () => {
+              entered.push('freed');
+            },
+          }),
       },
       rejectedBatch: () => smallBatch(1, 1),
       encode: () => new Uint8Array(8),
@@ -90,6 +99,7 @@ t.test('rows enter once the log has them, each with its number, before the answe
   appended[0]?.done(undefined, 100);
   t.strictSame(entered, ['16 100 0', '17 100 3', 'to 104']);
   t.match(await written, { rows: 5 });
+  t.equal(entered.at(-1), 'freed', 'what was decoded is given back behind all else');
   t.equal(admission.heldBytes, 0);
 });
 
