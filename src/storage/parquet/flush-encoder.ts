@@ -13,7 +13,7 @@ import { calendarParts, encodePathName, hourUs } from '../../base/model/partitio
 import { encodeParquet } from './encode.ts';
 import type { FileWriter } from './file-writer.ts';
 import { withFooterFacts } from './footer.ts';
-import { Gatherer } from './gather.ts';
+import { freeSlices, Gatherer } from './gather.ts';
 import { countHours } from './hours.ts';
 import { layoutFiles, type RowLayout } from './layout.ts';
 import { toArrowStream } from './schema-to-arrow.ts';
@@ -119,7 +119,9 @@ async function encodeFile(context: FileContext, compression: Compression, writer
   const streams = slices.map((slice, place) => () => {
     const gathered = indexes.map((index) => gatherer.column(index, slice));
     gathered.forEach((column, index) => collectors[index]?.add(column));
-    return toArrowStream(present(times[place], 'times'), gathered);
+    const stream = toArrowStream(present(times[place], 'times'), gathered);
+    freeSlices(gathered);
+    return stream;
   });
   const encoded = await encodeParquet(streams, columns, { compression, statistics: true });
   const hours = hourSpans(times);

@@ -6,6 +6,7 @@
 import type { ColumnArray, ColumnValues, StringDictionary } from '../../base/model/column-batch.ts';
 import type { ColumnRef } from '../../base/model/schema.ts';
 import { present } from '../../base/lib/assert.ts';
+import { freeMemory } from '../../base/lib/free-memory.ts';
 import { halvesOf } from './hours.ts';
 import { noSlice, type RowLayout, type RowSlice } from './layout.ts';
 import type { RowSet } from './types.ts';
@@ -19,6 +20,13 @@ export interface ColumnSlice {
   readonly validity: Uint8Array | undefined;
   readonly nullCount: number;
   readonly dictionary: StringDictionary | undefined;
+  /** `values` is a copy, not a view of the row set. */
+  readonly copied: boolean;
+}
+
+/** Gives the memory of copied values back; the slices are not used after it. */
+export function freeSlices(slices: readonly ColumnSlice[]): void {
+  for (const { copied, values } of slices) if (copied) freeMemory(values);
 }
 
 /** An array of the same type as `like`, `length` zeros. */
@@ -164,14 +172,16 @@ export class Gatherer {
     const { length } = this.#slice(slice);
     const dense =
       source.rows === undefined
-        ? { values: this.#denseValues(source, slice), validity: undefined, nullCount: 0 }
+        ? { ...this.#denseValues(source, slice), validity: undefined, nullCount: 0 }
         : this.#scattered(column, source, source.rows, slice);
     const { dictionary } = source;
     const base = { column: source.column, length, ...dense, dictionary };
     // Many slices must not each carry the whole flush's strings.
     if (dictionary === undefined || dictionary.count <= length / 4) return base;
     if (this.#layout.slices.length === 1 && length === this.#rows.rowCount) return base;
-    return { ...base, ...compacted(dense.values as Uint32Array, dense.validity, dictionary) };
+    const fewer = compacted(dense.values as Uint32Array, dense.validity, dictionary);
+    freeSlices([base]);
+    return { ...base, ...fewer, copied: true };
   }
 
   #slice(slice: number): RowSlice {
@@ -182,12 +192,14 @@ export class Gatherer {
     return present(this.#rows.columns[column], 'column');
   }
 
-  #denseValues(source: ColumnValues, slice: number): ColumnArray {
+  #denseValues(source: ColumnValues, slice: number): Pick<ColumnSlice, 'values' | 'copied'> {
     const { order, from, length } = this.#slice(slice);
-    if (order === undefined) return source.values.subarray(from, from + length);
+    if (order === undefined) {
+      return { values: source.values.subarray(from, from + length), copied: false };
+    }
     const target = sameType(source.values, length);
     copyValues(source.values, order, target, undefined, length);
-    return target;
+    return { values: target, copied: true };
   }
 
   /** Range of the column's values in the slice: value indexes, or places in `#grouped`. */
@@ -224,6 +236,7 @@ export class Gatherer {
     const dense = indexes === undefined ? source.values.subarray(start, end) : source.values;
     copyValues(dense, indexes, values, places, count);
     const nullCount = length - count;
-    return { values, validity: nullCount === 0 ? undefined : validity, nullCount };
+    const copied = true;
+    return { values, validity: nullCount === 0 ? undefined : validity, nullCount, copied };
   }
 }

@@ -8,7 +8,7 @@ import { present } from '../../base/lib/assert.ts';
 import type { Files } from '../../base/disk/files.ts';
 import { encodeParquet } from './encode.ts';
 import { withKeyValues } from './footer.ts';
-import { Gatherer } from './gather.ts';
+import { freeSlices, Gatherer } from './gather.ts';
 import { layoutRun } from './layout.ts';
 import { toArrowStream } from './schema-to-arrow.ts';
 import type { HotJob, HotResult } from './types.ts';
@@ -25,7 +25,9 @@ export async function encodeHot(job: HotJob, files: Files): Promise<HotResult> {
   const columns = indexes.map((index) => present(rows.columns[index], 'column').column);
   const streams = slices.map((slice) => () => {
     const gathered = indexes.map((index) => gatherer.column(index, slice));
-    return toArrowStream(gatherer.times(slice), gathered);
+    const stream = toArrowStream(gatherer.times(slice), gathered);
+    freeSlices(gathered);
+    return stream;
   });
   const settings = { compression: 'none', statistics: false } as const;
   const parts = withKeyValues(await encodeParquet(streams, columns, settings), []);

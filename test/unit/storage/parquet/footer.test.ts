@@ -51,6 +51,7 @@ async function parquet(): Promise<Uint8Array> {
     validity: undefined,
     nullCount: 0,
     dictionary: undefined,
+    copied: false,
   };
   const settings = { compression: 'snappy', statistics: true } as const;
   return encodeParquet([() => toArrowStream(times, [slice])], [column], settings);
