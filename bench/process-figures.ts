@@ -15,11 +15,25 @@ function childrenOf(pid: number): readonly number[] {
 
 /** CPU seconds, user and system, of `pid` with all threads, and of its living children. */
 export function cpuSeconds(pid: number): number {
+  const { user, kernel } = cpuParts(pid);
+  return user + kernel;
+}
+
+/** The same, by who spent them. */
+export function cpuParts(pid: number): { readonly user: number; readonly kernel: number } {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   // Fields 14 to 17: utime, stime, and the same of children that were waited for.
-  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
-  const children = childrenOf(pid).reduce((sum, child) => sum + cpuSeconds(child), 0);
-  return ticks / ticksPerSecond + children;
+  const [user = 0, kernel = 0, childUser = 0, childKernel = 0] = fields.slice(11, 15).map(Number);
+  const parts = {
+    user: (user + childUser) / ticksPerSecond,
+    kernel: (kernel + childKernel) / ticksPerSecond,
+  };
+  for (const child of childrenOf(pid)) {
+    const own = cpuParts(child);
+    parts.user += own.user;
+    parts.kernel += own.kernel;
+  }
+  return parts;
 }
 
 function statusKiB(pid: number, key: string): number {

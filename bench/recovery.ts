@@ -3,13 +3,14 @@
  * the CPU seconds (all threads and children) from the start to `/ready`, less those of an empty
  * start: log to buffers. Flushing what was replayed comes after that and is not counted.
  *
- * `node bench/recovery.ts [--rows 5000000]`
+ * `node bench/recovery.ts [--rows 10000000]`
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { cpuSeconds, directoryBytes } from './process-figures.ts';
+import { loadLine, machineLine } from './machine.ts';
+import { cpuParts, directoryBytes } from './process-figures.ts';
 import { BodySource } from './shapes.ts';
 import { Subject } from './subject.ts';
 
@@ -35,38 +36,39 @@ async function write(subject: Subject, rows: number): Promise<void> {
   await Promise.all(Array.from({ length: 16 }, sender));
 }
 
-/** CPU seconds and wall seconds from the start of a gateway on `directory` to its `/ready`. */
-async function start(directory: string, port: number): Promise<[Subject, number, number]> {
+/** Starts a gateway on `directory` and says what it took until its `/ready`. */
+async function start(directory: string, port: number) {
   const fromMs = performance.now();
   const subject = new Subject({ port, directory, settings });
   await subject.ready();
-  return [subject, cpuSeconds(subject.pid), (performance.now() - fromMs) / 1000];
+  return { subject, ...cpuParts(subject.pid), seconds: (performance.now() - fromMs) / 1000 };
 }
 
 const { values } = parseArgs({
   options: {
-    rows: { type: 'string', default: '5000000' },
+    rows: { type: 'string', default: '10000000' },
     port: { type: 'string', default: '18087' },
   },
 });
 const port = Number(values.port);
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
 try {
-  const [first, emptyCpu] = await start(directory, port);
-  await write(first, Number(values.rows));
-  await first.stop('SIGKILL');
+  console.log(machineLine(directory));
+  console.log(loadLine());
+  const empty = await start(directory, port);
+  await write(empty.subject, Number(values.rows));
+  await empty.subject.stop('SIGKILL');
   const logBytes = directoryBytes(join(directory, 'wal'));
-  const [second, fullCpu, seconds] = await start(directory, port);
-  const rows = await second.count('iot');
-  await second.stop('SIGKILL');
-  const cpu = fullCpu - emptyCpu;
-  console.log(
-    `node ${process.version}, ${rows} rows, ${(logBytes / 2 ** 20).toFixed(0)} MiB of log`,
-  );
-  console.log(`empty start ${emptyCpu.toFixed(2)} CPU s, full ${fullCpu.toFixed(2)} CPU s`);
-  console.log(
-    `${(rows / cpu / 1e6).toFixed(1)} M rows per CPU-second, ${seconds.toFixed(2)} s in all`,
-  );
+  const full = await start(directory, port);
+  const rows = await full.subject.count('iot');
+  await full.subject.stop('SIGKILL');
+  const user = full.user - empty.user;
+  const kernel = full.kernel - empty.kernel;
+  console.log(`${rows.toLocaleString('en')} rows, ${(logBytes / 2 ** 20).toFixed(0)} MiB of log`);
+  console.log(`empty start ${(empty.user + empty.kernel).toFixed(2)} CPU s; beyond that`);
+  console.log(`${user.toFixed(2)} CPU s in the program, ${kernel.toFixed(2)} in the kernel:`);
+  console.log(`${(rows / (user + kernel) / 1e6).toFixed(1)} M rows per CPU-second`);
+  console.log(`${full.seconds.toFixed(2)} s from the start to ready`);
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }

@@ -399,7 +399,7 @@ class RunningGateway implements Gateway {
       {
         limits: flushLimits(ingest, wal),
         hourFileMinRows: parquet.hourFileMinRows,
-        encodingMax: 2 * parquet.encoderThreads,
+        encodingMax: 256 * parquet.encoderThreads,
         ...flushTimes,
       },
     );

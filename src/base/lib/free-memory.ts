@@ -13,7 +13,9 @@ const worthwhileBytes = 1024;
  * memory, nor to less than a kibibyte.
  */
 export function freeMemory(bytes: ArrayBufferView): void {
-  const { buffer, byteLength } = bytes;
-  if (byteLength < worthwhileBytes || !(buffer instanceof ArrayBuffer)) return;
-  if (buffer.byteLength === byteLength) buffer.transfer(0);
+  const { byteLength } = bytes;
+  // Asking a small array for its buffer would make one.
+  if (byteLength < worthwhileBytes) return;
+  const { buffer } = bytes;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }

@@ -1,6 +1,6 @@
 /**
- * What the encoder pool and its threads say to each other. A thread has at most one flush and one
- * hot chunk at a time.
+ * What the encoder pool and its threads say to each other. A thread has at most one hot chunk at a
+ * time; flushes it answers in the order in which they came.
  */
 import type { WireError } from '../../base/errors/gateway-error.ts';
 import type { FlushJob, FlushResult, HotJob, HotResult } from './types.ts';

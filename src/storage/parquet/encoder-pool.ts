@@ -1,9 +1,11 @@
 /**
  * The encoder threads as the main thread sees them. Jobs wait in a bounded queue, hot chunks before
  * flushes because a query waits for them; if all threads are at a flush, a hot chunk goes to one of
- * them all the same and is encoded between two files. A thread that dies fails the jobs it had and
- * is replaced when the next job needs it; one whose WebAssembly memory has grown large is replaced
- * after its job, since that memory never shrinks.
+ * them all the same and is encoded between two files. Small flushes are sent ahead: a busy main
+ * thread comes round tens of times a second, and a thousand flushes of a few rows must not take a
+ * thousand of these turns. A thread that dies fails the jobs that it was at, and is replaced when
+ * the next job needs it; one whose WebAssembly memory has grown large is replaced after its jobs,
+ * since that memory never shrinks.
  */
 import { Worker } from 'node:worker_threads';
 import { fromWire, GatewayError } from '../../base/errors/gateway-error.ts';
@@ -21,11 +23,16 @@ export interface EncoderPoolOptions extends EncoderSettings {
   /** Entry of the threads (encoder-thread.ts). */
   readonly thread: URL;
   readonly threadsMax: number;
-  /** Jobs that wait, those being encoded not counted. */
+  /** A thread gets a further flush as long as those it has are fewer rows than this. */
+  readonly rowsAhead?: number;
+  /** Jobs that wait, those that a thread has not counted. */
   readonly queueMax: number;
   /** WebAssembly memory beyond which a thread is replaced. */
   readonly wasmBytesMax: number;
 }
+
+/** An encoder is done with these in tens of milliseconds: until the main thread comes round. */
+const rowsAheadDefault = 20_000;
 
 interface Job {
   readonly request: EncoderRequest;
@@ -35,8 +42,19 @@ interface Job {
 
 interface Thread {
   readonly worker: Worker;
-  /** At most one of each kind. */
-  readonly jobs: Map<EncoderRequest['kind'], Job>;
+  /** At most one. */
+  readonly hot: Job[];
+  /** In the order in which they are encoded. */
+  readonly flushes: Job[];
+  /** Gets no more jobs. */
+  leaving: boolean;
+}
+
+const jobCount = ({ hot, flushes }: Thread): number => hot.length + flushes.length;
+
+function rowsOf({ request }: Job): number {
+  if (request.kind === 'hot') return request.job.to - request.job.from;
+  return request.job.sets.reduce((sum, { rows }) => sum + rows.rowCount, 0);
 }
 
 export interface EncoderPoolStatus {
@@ -76,7 +94,7 @@ export class EncoderPool implements Encoder {
   status(): EncoderPoolStatus {
     return {
       threads: this.#threads.size,
-      encoding: [...this.#threads].reduce((sum, { jobs }) => sum + jobs.size, 0),
+      encoding: [...this.#threads].reduce((sum, thread) => sum + jobCount(thread), 0),
       waiting: this.#hot.length + this.#flushes.length,
       threadsLost: this.#threadsLost,
     };
@@ -85,9 +103,9 @@ export class EncoderPool implements Encoder {
   /** Fails what waits or runs, and resolves when all threads have ended. */
   async close(): Promise<void> {
     this.#closed = true;
+    await Promise.all([...this.#threads].map(({ worker }) => worker.terminate()));
     const waiting = [...this.#hot.splice(0), ...this.#flushes.splice(0)];
     for (const job of waiting) job.reject(this.#lost('the encoders are closed'));
-    await Promise.all([...this.#threads].map(({ worker }) => worker.terminate()));
   }
 
   #enqueue(queue: Job[], request: EncoderRequest): Promise<FlushResult | HotResult> {
@@ -107,12 +125,12 @@ export class EncoderPool implements Encoder {
     this.#send('flush', this.#flushes);
   }
 
-  #send(kind: EncoderRequest['kind'], queue: Job[]): void {
+  #send(kind: 'hot' | 'flush', queue: Job[]): void {
     while (queue.length > 0) {
-      const thread = this.#idleThread() ?? this.#threadWithout(kind);
+      const thread = this.#idleThread() ?? this.#threadFor(kind);
       const job = thread && queue.shift();
       if (thread === undefined || job === undefined) return;
-      thread.jobs.set(kind, job);
+      (kind === 'hot' ? thread.hot : thread.flushes).push(job);
       // An idle encoder does not keep the process alive; one with a job does.
       thread.worker.ref();
       thread.worker.postMessage(job.request);
@@ -120,20 +138,30 @@ export class EncoderPool implements Encoder {
   }
 
   #idleThread(): Thread | undefined {
-    for (const thread of this.#threads) if (thread.jobs.size === 0) return thread;
+    for (const thread of this.#threads) {
+      if (jobCount(thread) === 0 && !thread.leaving) return thread;
+    }
     return this.#threads.size < this.#options.threadsMax ? this.#startThread() : undefined;
   }
 
-  /** A thread at work on the other kind: no stream of hot chunks may starve the flushes. */
-  #threadWithout(kind: EncoderRequest['kind']): Thread | undefined {
-    for (const thread of this.#threads) if (!thread.jobs.has(kind)) return thread;
+  /** A busy thread that can take one more: no stream of hot chunks may starve the flushes. */
+  #threadFor(kind: 'hot' | 'flush'): Thread | undefined {
+    for (const thread of this.#threads) {
+      if (thread.leaving) continue;
+      if (kind === 'hot' ? thread.hot.length === 0 : this.#hasRoom(thread)) return thread;
+    }
     return undefined;
+  }
+
+  #hasRoom({ flushes }: Thread): boolean {
+    const { rowsAhead = rowsAheadDefault } = this.#options;
+    return flushes.reduce((sum, job) => sum + rowsOf(job), 0) < rowsAhead;
   }
 
   #startThread(): Thread {
     const { thread: entry, dataDirectory, compression } = this.#options;
     const worker = new Worker(entry, { workerData: { dataDirectory, compression } });
-    const thread: Thread = { worker, jobs: new Map() };
+    const thread: Thread = { worker, hot: [], flushes: [], leaving: false };
     this.#threads.add(thread);
     worker.unref();
     worker.on('message', (reply: EncoderReply) => {
@@ -149,20 +177,25 @@ export class EncoderPool implements Encoder {
   }
 
   #answered(thread: Thread, reply: EncoderReply): void {
-    const job = thread.jobs.get(reply.request);
-    thread.jobs.delete(reply.request);
-    if (thread.jobs.size === 0) thread.worker.unref();
+    const job = (reply.request === 'hot' ? thread.hot : thread.flushes).shift();
+    if (jobCount(thread) === 0) thread.worker.unref();
     if (reply.kind === 'done') job?.resolve(reply.result);
     else job?.reject(fromWire(reply.error));
-    const tooLarge = reply.kind === 'done' && reply.wasmBytes > this.#options.wasmBytesMax;
+    if (reply.kind === 'done' && reply.wasmBytes > this.#options.wasmBytesMax) {
+      thread.leaving = true;
+    }
     const broken = reply.kind === 'failed' && !reply.usable;
-    if (broken || (tooLarge && thread.jobs.size === 0)) this.#retire(thread);
+    if (broken || (thread.leaving && jobCount(thread) === 0)) {
+      this.#retire(thread, broken && reply.request === 'flush');
+    }
     this.#dispatch();
   }
 
-  /** Ends a thread that must not get more jobs; one that it still has fails. */
-  #retire(thread: Thread): void {
+  /** Ends a thread that must not get more jobs. */
+  #retire(thread: Thread, flushAnswered: boolean): void {
     this.#threads.delete(thread);
+    // The flush behind one that broke the thread was not begun.
+    if (flushAnswered) this.#takeBack(thread.flushes);
     this.#failJobs(thread, undefined);
     void thread.worker.terminate();
   }
@@ -175,9 +208,16 @@ export class EncoderPool implements Encoder {
   }
 
   #failJobs(thread: Thread, cause: unknown): void {
-    for (const job of thread.jobs.values())
+    const [flush, ...unbegun] = thread.flushes.splice(0);
+    this.#takeBack(unbegun);
+    for (const job of [...thread.hot.splice(0), ...(flush === undefined ? [] : [flush])]) {
       job.reject(this.#lost('an encoder thread ended', cause));
-    thread.jobs.clear();
+    }
+  }
+
+  /** Flushes that no thread has begun wait again, before all others. */
+  #takeBack(jobs: Job[]): void {
+    this.#flushes.unshift(...jobs.splice(0));
   }
 
   #lost(message: string, cause?: unknown): GatewayError {

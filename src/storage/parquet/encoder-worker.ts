@@ -1,8 +1,10 @@
 /**
- * One encoder: takes jobs from its port and answers each. Blocking calls to the disk are meant: the
- * thread has nothing else to do. A hot chunk that comes during a flush is encoded between two of
- * the flush's files.
+ * One encoder: takes jobs from its port and answers each, flushes one after the other. Blocking
+ * calls to the disk are meant: the thread has nothing else to do. A hot chunk that comes meanwhile
+ * is encoded between two files. Behind a failure after which the thread must not be used, no
+ * further flush is begun.
  */
+import { setImmediate } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import type { Files } from '../../base/disk/files.ts';
 import { asGatewayError, GatewayError, toWire } from '../../base/errors/gateway-error.ts';
@@ -48,9 +50,22 @@ export function runEncoder(port: MessagePort, deps: EncoderDeps): void {
       return failure(request.kind, error);
     }
   };
+  const flushes: EncoderRequest[] = [];
+  let usable = true;
+  const answer = async (request: EncoderRequest) => {
+    const reply = await serve(request);
+    if (reply.kind === 'failed' && !reply.usable) usable = false;
+    port.postMessage(reply);
+  };
+  const flushAll = async () => {
+    for (let next = flushes[0]; next !== undefined && usable; next = flushes[0]) {
+      await answer(next);
+      await setImmediate();
+      flushes.shift();
+    }
+  };
   port.on('message', (request: EncoderRequest) => {
-    void serve(request).then((reply) => {
-      port.postMessage(reply);
-    });
+    if (request.kind === 'hot') void answer(request);
+    else if (flushes.push(request) === 1) void flushAll();
   });
 }

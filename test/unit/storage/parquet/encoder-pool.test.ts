@@ -19,6 +19,7 @@ const options = {
   dataDirectory,
   compression: 'snappy',
   threadsMax: 1,
+  rowsAhead: 1,
   queueMax: 3,
   wasmBytesMax: 2 ** 28,
 } as const;
@@ -136,6 +137,28 @@ t.test('the job of a thread that dies fails, and a new thread takes the next', a
   test.ok(existsSync(join(dataDirectory, facts[0]?.path ?? '')));
   test.equal(pool.status().threadsLost, 1);
 });
+
+t.test(
+  'small flushes are sent ahead; those behind one that ends the thread are done by the next',
+  async (test) => {
+    const thread = composedThread(
+      'dying-once',
+      `runEncoder(parentPort, { settings: workerData, files: { ...nodeFiles,
+  rename(from, to) { if (to.includes('_13_')) process.exit(3); nodeFiles.rename(from, to); } } });`,
+    );
+    const pool = new EncoderPool({ ...options, thread, rowsAhead: 40 });
+    test.teardown(() => pool.close());
+    const counts = [10, 13, 11, 12, 14];
+    const flushes = counts.map((count, index) => pool.flush(flushJob(count, 300 + 10 * index)));
+    test.match(pool.status(), { encoding: 4, waiting: 1 });
+    const settled = await Promise.allSettled(flushes);
+    test.same(
+      settled.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled', 'fulfilled', 'fulfilled'],
+    );
+    test.equal(pool.status().threadsLost, 1);
+  },
+);
 
 t.test('a disk error reaches the caller with its code and leaves no file', async (test) => {
   const thread = composedThread(
