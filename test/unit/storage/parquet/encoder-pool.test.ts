@@ -101,7 +101,10 @@ t.test('hot chunks go before flushes that wait, and a full queue refuses', async
   ];
   await test.rejects(pool.flush(flushJob(10, 40)), { code: 'HF_ENCODER_QUEUE_FULL' });
   await Promise.all(jobs);
-  test.strictSame(done, ['flush 1', 'hot 1', 'flush 2', 'hot 2', 'flush 3']);
+  test.strictSame(done.slice(0, 2), ['flush 1', 'hot 1']);
+  // The thread takes the hot chunk first if it comes before it has begun the second flush.
+  test.strictSame(done.slice(2, 4).toSorted(), ['flush 2', 'hot 2']);
+  test.equal(done[4], 'flush 3');
 });
 
 t.test('a hot chunk does not wait for a flush of many files', async (test) => {
