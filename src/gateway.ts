@@ -8,7 +8,6 @@
  * I2. Every commit reaches buffers, registry, low-water mark and queries in one tick (P12).
  * I3. A thread of a log that ends by itself stops the gateway: nothing can be made durable.
  */
-import { randomInt } from 'node:crypto';
 import type { Config } from './base/config/derive.ts';
 import {
   gatewayIdOf,
@@ -18,7 +17,6 @@ import {
 import { diskBytes } from './base/disk/disk-size.ts';
 import { nodeFiles, type Files } from './base/disk/files.ts';
 import { asGatewayError, GatewayError } from './base/errors/gateway-error.ts';
-import { present } from './base/lib/assert.ts';
 import { systemClock, type Clock } from './base/lib/clock.ts';
 import { version } from './base/lib/version.ts';
 import { allWithin, within } from './base/lib/within.ts';
@@ -28,28 +26,21 @@ import { Metrics } from './base/telemetry/metrics.ts';
 import { Figures } from './fronts/figures.ts';
 import { HttpFront } from './fronts/http/server.ts';
 import { StatusReport, type GatewayPhase } from './fronts/status.ts';
-import { Admission } from './ingest/admission.ts';
-import { commitAfterSync } from './ingest/buffer/commit-after-sync.ts';
 import { showFlushAlarms } from './ingest/buffer/flush-alarms.ts';
 import type { CommitOrder } from './ingest/buffer/flush-order.ts';
-import { flushLimits, openShareMax } from './ingest/buffer/flush-policy.ts';
-import { Flusher } from './ingest/buffer/flusher.ts';
-import { HotChunks } from './ingest/buffer/hot-chunks.ts';
-import { MeasurementBuffers } from './ingest/buffer/measurement-buffers.ts';
+import { openShareMax } from './ingest/buffer/flush-policy.ts';
 import { decompress } from './ingest/decode/decompress.ts';
-import { LineDecoder } from './ingest/decode/line-protocol.ts';
-import { rejectedBatch } from './ingest/decode/rejected-rows.ts';
-import { Door } from './ingest/door.ts';
-import { ingestCounters } from './ingest/ingest-counters.ts';
+import { assembleIntake, type Intake } from './ingest/intake.ts';
 import { Replay } from './ingest/replay.ts';
 import { CommitClient } from './log/journal/commit-client.ts';
 import { highestLsn } from './log/journal/live-state.ts';
 import { LowWater } from './log/wal/low-water.ts';
 import { refuseNewerWal } from './log/wal/newer-format.ts';
-import { decodeRequest, encodeRequest } from './log/wal/request-record.ts';
+import { decodeRequest } from './log/wal/request-record.ts';
 import { WalClient } from './log/wal/wal-client.ts';
 import { walOptions } from './log/wal/wal-options.ts';
 import { Queries } from './query/queries.ts';
+import { queryOptions } from './query/query-options.ts';
 import { queryHost } from './query/snapshots.ts';
 import { Databases } from './storage/catalog/databases.ts';
 import { SchemaRegistry } from './storage/catalog/schema-registry.ts';
@@ -93,15 +84,8 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-/** Telegraf gives up after five seconds and sends the same rows again. */
-const unsyncedMsMax = 4000;
-
 /** WebAssembly memory never shrinks: an encoder that grew beyond this is replaced. */
 const encoderWasmBytesMax = 192 * 1024 * 1024;
-
-const seriesCacheBytesMax = 32 * 1024 * 1024;
-
-const flushTimes = { tickMs: 250, retryMsMin: 500, retryMsMax: 30_000 } as const;
 
 /** How long a log may be failed before a new start is tried (W5). */
 const giveUpMs = 60_000;
@@ -123,8 +107,6 @@ interface Opened {
   readonly commits: CommitClient;
   readonly registry: SchemaRegistry;
   readonly encoder: EncoderPool;
-  readonly buffers: MeasurementBuffers;
-  readonly hot: HotChunks;
 }
 
 /**
@@ -172,33 +154,23 @@ function openParts(
   commits: CommitClient,
 ): Opened {
   const { files, clock, threads } = parts;
-  const { ingest, parquet } = config;
   const alarms = new Alarms({ clock, logger });
   const space = new SpaceWatch(
     { files, diskBytes, alarms, logger },
     { ...config.storage, intervalMs: watchMs },
   );
-  const registry = new SchemaRegistry(ingest);
+  const registry = new SchemaRegistry(config.ingest);
   registry.load(commits.seed);
   const encoder = new EncoderPool({
     thread: threads.encoder,
     dataDirectory: directories.data,
-    compression: parquet.compression,
-    threadsMax: parquet.encoderThreads,
+    compression: config.parquet.compression,
+    threadsMax: config.parquet.encoderThreads,
     queueMax: 4096,
     wasmBytesMax: encoderWasmBytesMax,
   });
-  const buffers = new MeasurementBuffers(clock, {
-    positions: commits.seed.positions,
-    lowWater: commits.seed.lowWater,
-    rowsMax: ingest.bufferRows,
-    bufferBytesMax: flushLimits(ingest, config.wal).bufferBytesMax,
-    memoryBytesMax: ingest.memoryBytes,
-    hashSeed: randomInt(2 ** 31),
-  });
-  const hot = new HotChunks({ buffers, encoder, files }, { directory: directories.hot });
   const gatewayId = gatewayIdOf(files, directories.root);
-  const made = { alarms, metrics: new Metrics(), space, commits, registry, encoder, buffers, hot };
+  const made = { alarms, metrics: new Metrics(), space, commits, registry, encoder };
   return { config, logger, parts, lock, directories, gatewayId, ...made };
 }
 
@@ -208,8 +180,7 @@ class RunningGateway implements Gateway {
   readonly #opened: Opened;
   readonly #failure = Promise.withResolvers<GatewayError>();
   readonly #replayed = Promise.withResolvers<void>();
-  readonly #admission: Admission;
-  readonly #flusher: Flusher;
+  readonly #intake: Intake;
   readonly #lowWater: LowWater;
   readonly #restartWatch = new RestartWatch(giveUpMs, this.#failure.resolve);
   readonly #queries: Queries;
@@ -229,14 +200,12 @@ class RunningGateway implements Gateway {
     // Who does not wait for it still sees a failed recovery through `failed`.
     this.recovered.catch(() => undefined);
     this.#lowWater = new LowWater((lowWater) => this.#wal?.release(lowWater));
-    this.#flusher = this.#makeFlusher();
-    this.#admission = this.#makeAdmission();
+    this.#intake = this.#makeIntake();
     this.#queries = this.#makeQueries();
     this.#figures = new Figures({
       ...opened,
+      ...this.#intake,
       memoryBytesMax: opened.config.ingest.memoryBytes,
-      flusher: this.#flusher,
-      admission: this.#admission,
       queries: this.#queries,
       wal: () => this.#wal,
       phase: () => this.#phase,
@@ -279,9 +248,13 @@ class RunningGateway implements Gateway {
     });
     this.#watch = setInterval(() => {
       if (this.#queries.status().engine.state === 'ready') alarms.clear('query_engine_down');
-      showFlushAlarms(this.#flusher.alarms(), (id) => registry.byId(id)?.name ?? `${id}`, alarms);
+      showFlushAlarms(
+        this.#intake.flusher.alarms(),
+        (id) => registry.byId(id)?.name ?? `${id}`,
+        alarms,
+      );
     }, watchMs).unref();
-    this.#flusher.start();
+    this.#intake.flusher.start();
     logger.info({ url: this.url, commit: commits.visibleCommit }, 'listening');
     this.#recovering = this.#recover();
   }
@@ -297,11 +270,11 @@ class RunningGateway implements Gateway {
     const endMs = clock.monotonicMs() + config.server.shutdownTimeoutMs;
     const leftMs = () => Math.max(0, endMs - clock.monotonicMs());
     this.#phase = 'stopping';
-    this.#admission.stop();
+    this.#intake.admission.stop();
     await within(this.#http.drain(), leftMs() / 3);
-    const filed = await this.#flusher.flushAll((leftMs() * 2) / 3);
+    const filed = await this.#intake.flusher.flushAll((leftMs() * 2) / 3);
     if (!filed) logger.warn({}, 'rows are left in the log; they are filed after the next start');
-    this.#flusher.stop();
+    this.#intake.flusher.stop();
     clearInterval(this.#watch);
     space.stop();
     await this.#http.close();
@@ -312,13 +285,13 @@ class RunningGateway implements Gateway {
   }
 
   async #recover(): Promise<void> {
-    const { config, parts, directories, commits, registry, buffers, logger } = this.#opened;
+    const { config, parts, directories, commits, registry, logger } = this.#opened;
     const roomBytes = Math.floor(config.ingest.memoryBytes * openShareMax);
     const replay = new Replay({
       decode: decodeRequest,
       adopt: (request) => registry.adopt(request),
-      buffers,
-      room: () => this.#flusher.whenBelow(roomBytes),
+      buffers: this.#intake.buffers,
+      room: () => this.#intake.flusher.whenBelow(roomBytes),
     });
     const options = walOptions(config.wal, {
       thread: parts.threads.wal,
@@ -340,7 +313,7 @@ class RunningGateway implements Gateway {
       this.#attach(wal);
       logger.info({ ...wal.recovery, ...replay.counts }, 'the write-ahead log is read');
       if (this.#phase === 'recovering') this.#phase = 'ready';
-      this.#flusher.flushOpen();
+      this.#intake.flusher.flushOpen();
       this.#replayed.resolve();
     } catch (error) {
       this.#replayed.reject(error);
@@ -378,105 +351,32 @@ class RunningGateway implements Gateway {
     }
   }
 
-  #makeFlusher(): Flusher {
-    const { config, parts, commits, registry, encoder, buffers } = this.#opened;
-    const { ingest, parquet, wal } = config;
-    // Without background syncs nobody else would let the commit go on (P4).
-    const committer =
-      wal.durability === 'synced'
-        ? commits
-        : commitAfterSync(commits, () => this.#wal?.sync() ?? Promise.resolve());
-    return new Flusher(
-      {
-        buffers,
-        encoder,
-        committer,
-        schema: registry,
-        clock: parts.clock,
-        walBytes: () => this.#wal?.status().bytesLive ?? 0,
-        ...(parts.commitOrder === undefined ? {} : { order: parts.commitOrder }),
-      },
-      {
-        limits: flushLimits(ingest, wal),
-        hourFileMinRows: parquet.hourFileMinRows,
-        encodingMax: 256 * parquet.encoderThreads,
-        ...flushTimes,
-      },
-    );
-  }
-
-  #makeAdmission(): Admission {
-    const { config, space, buffers, hot } = this.#opened;
-    return new Admission(
-      {
-        recovered: () => this.#phase !== 'recovering',
-        diskFull: () => space.full,
-        walFailed: () => this.#wal?.state === 'failed',
-        walBytes: () => this.#wal?.status().bytesLive ?? 0,
-        walOldestUnsyncedMs: () => this.#wal?.oldestUnsyncedMs ?? 0,
-        bufferBytes: () => buffers.bytes + hot.bytes,
-      },
-      {
-        memoryBytesMax: config.ingest.memoryBytes,
-        walBytesMax: config.wal.bytesMax,
-        unsyncedMsMax,
-      },
-    );
-  }
-
-  #makeDoor(): Door {
-    const { config, parts, registry, buffers, metrics } = this.#opened;
-    const decoder = new LineDecoder({
-      registry,
-      monotonicMs: () => parts.clock.monotonicMs(),
-      seed: randomInt(2 ** 31),
-      cacheBytesMax: seriesCacheBytesMax,
+  #makeIntake(): Intake {
+    const { parts, space, directories } = this.#opened;
+    const { files, clock, commitOrder } = parts;
+    return assembleIntake({
+      ...this.#opened,
+      files,
+      clock,
+      hotDirectory: directories.hot,
+      ...(commitOrder === undefined ? {} : { commitOrder }),
+      wal: () => this.#wal,
+      recovering: () => this.#phase === 'recovering',
+      diskFull: () => space.full,
     });
-    return new Door(
-      {
-        admission: this.#admission,
-        decoder,
-        rejectedBatch: (rejected, request, nowUs) =>
-          rejectedBatch(registry, rejected, request, nowUs),
-        encode: encodeRequest,
-        log: () => present(this.#wal, 'write-ahead log'),
-        buffers,
-        clock: parts.clock,
-        databaseExists: (name) => registry.hasDatabase(name),
-        count: ingestCounters(metrics),
-      },
-      config.ingest,
-    );
   }
 
   #makeQueries(): Queries {
     const { config, parts, directories } = this.#opened;
-    const { query } = config;
+    const { files, clock, threads } = parts;
     const host = queryHost({
       ...this.#opened,
+      hot: this.#intake.hot,
       recovered: this.recovered,
       recovering: () => this.#wal === undefined,
     });
-    return new Queries(
-      { host, files: parts.files, clock: parts.clock },
-      {
-        process: {
-          entry: parts.threads.query,
-          runtimeDirectory: directories.run,
-          engine: {
-            dataDirectory: directories.data,
-            readDirectories: [directories.cache, directories.hot],
-            spillDirectory: directories.spill,
-            spillBytesMax: 4 * query.memoryBytes,
-            threads: query.threads,
-            memoryBytes: query.memoryBytes,
-          },
-          poolSize: query.poolSize,
-        },
-        queueMax: query.queueMax,
-        timeoutMs: query.timeoutMs,
-      },
-    );
+    const options = queryOptions(config.query, directories, threads.query);
+    return new Queries({ host, files, clock }, options);
   }
 
   #makeHttp(): HttpFront {
@@ -489,7 +389,7 @@ class RunningGateway implements Gateway {
     status.feed(metrics);
     const databases = new Databases(registry, commits);
     const { server, query, wal } = config;
-    const door = this.#makeDoor();
+    const { door } = this.#intake;
     const queries = this.#queries;
     return new HttpFront(
       { door, queries, databases, status, metrics, logger, clock: parts.clock, decompress },

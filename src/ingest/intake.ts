@@ -1,0 +1,143 @@
+/**
+ * The parts of the ingest wing, wired to each other: buffers, hot chunks, flusher, admission and
+ * the door. gateway.ts gives it what comes from other wings; nothing is started here. Main thread.
+ */
+import { randomInt } from 'node:crypto';
+import type { Config } from '../base/config/derive.ts';
+import type { Files } from '../base/disk/files.ts';
+import { present } from '../base/lib/assert.ts';
+import type { Clock } from '../base/lib/clock.ts';
+import type { Metrics } from '../base/telemetry/metrics.ts';
+import type { CommitClient } from '../log/journal/commit-client.ts';
+import { encodeRequest } from '../log/wal/request-record.ts';
+import type { WalClient } from '../log/wal/wal-client.ts';
+import type { SchemaRegistry } from '../storage/catalog/schema-registry.ts';
+import type { Encoder } from '../storage/parquet/types.ts';
+import { Admission } from './admission.ts';
+import { commitAfterSync } from './buffer/commit-after-sync.ts';
+import type { CommitOrder } from './buffer/flush-order.ts';
+import { flushLimits } from './buffer/flush-policy.ts';
+import { Flusher } from './buffer/flusher.ts';
+import { HotChunks } from './buffer/hot-chunks.ts';
+import { MeasurementBuffers } from './buffer/measurement-buffers.ts';
+import { LineDecoder } from './decode/line-protocol.ts';
+import { rejectedBatch } from './decode/rejected-rows.ts';
+import { Door } from './door.ts';
+import { ingestCounters } from './ingest-counters.ts';
+
+export interface IntakeDeps {
+  readonly config: Pick<Config, 'ingest' | 'parquet' | 'wal'>;
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly commits: CommitClient;
+  readonly registry: SchemaRegistry;
+  readonly encoder: Encoder;
+  readonly hotDirectory: string;
+  readonly commitOrder?: CommitOrder;
+  /** Undefined until the log is read. */
+  wal(): WalClient | undefined;
+  recovering(): boolean;
+  /** True while free space is below the hard watermark. */
+  diskFull(): boolean;
+}
+
+export interface Intake {
+  readonly buffers: MeasurementBuffers;
+  readonly hot: HotChunks;
+  readonly flusher: Flusher;
+  readonly admission: Admission;
+  readonly door: Door;
+}
+
+/** Telegraf gives up after five seconds and sends the same rows again. */
+const unsyncedMsMax = 4000;
+
+const seriesCacheBytesMax = 32 * 1024 * 1024;
+
+const flushTimes = { tickMs: 250, retryMsMin: 500, retryMsMax: 30_000 } as const;
+
+/** Makes the wing's parts; the flusher is not started. */
+export function assembleIntake(deps: IntakeDeps): Intake {
+  const { clock, commits, encoder, files } = deps;
+  const { ingest, wal } = deps.config;
+  const buffers = new MeasurementBuffers(clock, {
+    positions: commits.seed.positions,
+    lowWater: commits.seed.lowWater,
+    rowsMax: ingest.bufferRows,
+    bufferBytesMax: flushLimits(ingest, wal).bufferBytesMax,
+    memoryBytesMax: ingest.memoryBytes,
+    hashSeed: randomInt(2 ** 31),
+  });
+  const hot = new HotChunks({ buffers, encoder, files }, { directory: deps.hotDirectory });
+  const admission = makeAdmission(deps, () => buffers.bytes + hot.bytes);
+  const door = makeDoor(deps, admission, buffers);
+  return { buffers, hot, flusher: makeFlusher(deps, buffers), admission, door };
+}
+
+function makeFlusher(deps: IntakeDeps, buffers: MeasurementBuffers): Flusher {
+  const { commits, encoder, registry, clock, commitOrder } = deps;
+  const { ingest, parquet, wal } = deps.config;
+  // Without background syncs nobody else would let the commit go on (P4).
+  const committer =
+    wal.durability === 'synced'
+      ? commits
+      : commitAfterSync(commits, () => deps.wal()?.sync() ?? Promise.resolve());
+  return new Flusher(
+    {
+      buffers,
+      encoder,
+      committer,
+      schema: registry,
+      clock,
+      walBytes: () => deps.wal()?.status().bytesLive ?? 0,
+      ...(commitOrder === undefined ? {} : { order: commitOrder }),
+    },
+    {
+      limits: flushLimits(ingest, wal),
+      hourFileMinRows: parquet.hourFileMinRows,
+      encodingMax: 256 * parquet.encoderThreads,
+      ...flushTimes,
+    },
+  );
+}
+
+function makeAdmission(deps: IntakeDeps, bufferBytes: () => number): Admission {
+  const { ingest, wal } = deps.config;
+  return new Admission(
+    {
+      recovered: () => !deps.recovering(),
+      diskFull: () => deps.diskFull(),
+      walFailed: () => deps.wal()?.state === 'failed',
+      walBytes: () => deps.wal()?.status().bytesLive ?? 0,
+      walOldestUnsyncedMs: () => deps.wal()?.oldestUnsyncedMs ?? 0,
+      bufferBytes,
+    },
+    { memoryBytesMax: ingest.memoryBytes, walBytesMax: wal.bytesMax, unsyncedMsMax },
+  );
+}
+
+function makeDoor(deps: IntakeDeps, admission: Admission, buffers: MeasurementBuffers): Door {
+  const { registry, clock, metrics } = deps;
+  const decoder = new LineDecoder({
+    registry,
+    monotonicMs: () => clock.monotonicMs(),
+    seed: randomInt(2 ** 31),
+    cacheBytesMax: seriesCacheBytesMax,
+  });
+  return new Door(
+    {
+      admission,
+      decoder,
+      rejectedBatch: (rejected, request, nowUs) =>
+        rejectedBatch(registry, rejected, request, nowUs),
+      encode: encodeRequest,
+      log: () => present(deps.wal(), 'write-ahead log'),
+      buffers,
+      clock,
+      databaseExists: (name) => registry.hasDatabase(name),
+      count: ingestCounters(metrics),
+    },
+    deps.config.ingest,
+  );
+}
