@@ -105,12 +105,16 @@ export class Door implements WriteDoor {
       database: request.database,
       precision: request.precision,
       nowUs,
+      acceptPartial: request.acceptPartial,
       cellsMax,
       lineBytesMax,
       yieldNow,
     });
     const { rejected, rejectedLines } = decoded;
-    if (rejected.length > 0 && !request.acceptPartial) return { rows: 0, rejected, rejectedLines };
+    if (rejected.length > 0 && !request.acceptPartial) {
+      decoded.free();
+      return { rows: 0, rejected, rejectedLines };
+    }
     const letters = rejected.length > 0 ? [this.#deps.rejectedBatch(rejected, request, nowUs)] : [];
     const batches = [...decoded.batches, ...letters];
     // The clock has no judge yet: every server time counts as trusted.

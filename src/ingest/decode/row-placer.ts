@@ -5,7 +5,7 @@
  */
 import type { ColumnRef } from '../../base/model/schema.ts';
 import type { ColumnWish } from '../../storage/catalog/measurement-entry.ts';
-import type { SchemaRegistry } from '../../storage/catalog/schema-registry.ts';
+import type { RowAdmission } from '../../storage/catalog/row-admission.ts';
 import { present } from '../../base/lib/assert.ts';
 import { BatchBuilder } from './batch-builder.ts';
 import { byteSpace, type ByteSpace } from './bytes.ts';
@@ -31,7 +31,7 @@ const quote = 34;
 const rowsFirst = 32;
 
 export interface PlacerOptions {
-  readonly registry: SchemaRegistry;
+  readonly registry: RowAdmission;
   readonly database: string;
   readonly cellsMax: number;
   readonly line: ByteSpace;
@@ -44,7 +44,7 @@ export class RowPlacer {
   duplicateFields = 0;
   cutTimeDigits = 0;
   integersAsFloats = 0;
-  readonly #registry: SchemaRegistry;
+  readonly #registry: RowAdmission;
   readonly #database: string;
   readonly #cellsMax: number;
   readonly #line: ByteSpace;

@@ -12,6 +12,10 @@ export interface DecodeOptions {
   readonly precision: Precision;
   /** Wall time in microseconds, read once for the request: the time of rows that bring none. */
   readonly nowUs: number;
+  /**
+   * False: one bad line refuses the whole request, which then leaves no name and no type behind.
+   */
+  readonly acceptPartial: boolean;
   /** Cells that the request may store (each tag and field of each row); rows beyond are refused. */
   readonly cellsMax: number;
   /** Bytes of one line, from 1 KiB; what is longer is refused. Bounds the work between yields. */

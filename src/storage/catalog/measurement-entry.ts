@@ -50,7 +50,7 @@ export class MeasurementEntry {
   readonly database: string;
   readonly name: string;
   readonly #pending: PendingChanges;
-  readonly #names = new ColumnNames();
+  readonly #names: ColumnNames;
   /** Undefined: lost by a damaged journal. */
   readonly #columns: (LogicalColumn | undefined)[] = [];
   /** Kind and spelling to the index of the logical column; see `keyOf`. */
@@ -63,11 +63,36 @@ export class MeasurementEntry {
   readonly #placed = new Map<string, number>();
   #schema: MeasurementSchema | undefined;
 
-  constructor(id: number, database: string, name: string, pending: PendingChanges) {
+  constructor(
+    id: number,
+    database: string,
+    name: string,
+    pending: PendingChanges,
+    names = new ColumnNames(),
+  ) {
     this.id = id;
     this.database = database;
     this.name = name;
     this.#pending = pending;
+    this.#names = names;
+  }
+
+  /** The same measurement, which grows apart from this one and reports to `pending`. */
+  copy(pending: PendingChanges): MeasurementEntry {
+    const copy = new MeasurementEntry(
+      this.id,
+      this.database,
+      this.name,
+      pending,
+      this.#names.copy(),
+    );
+    copy.#columns.push(...this.#columns);
+    copy.#refs.push(...this.#refs);
+    addAll(copy.#bySpelling, this.#bySpelling);
+    addAll(copy.#bySqlName, this.#bySqlName);
+    addAll(copy.#refsByName, this.#refsByName);
+    addAll(copy.#placed, this.#placed);
+    return copy;
   }
 
   /** Number of physical columns. */
@@ -262,4 +287,8 @@ function keyOf(kind: ColumnKind, spelling: string): string {
 /** Numbers share one place whatever part they go to. */
 function placeKey({ spelling, form }: ColumnWish): string {
   return form === 'string' || form === 'boolean' ? `${form}:${spelling}` : `number:${spelling}`;
+}
+
+function addAll<K, V>(to: Map<K, V>, from: ReadonlyMap<K, V>): void {
+  for (const [key, value] of from) to.set(key, value);
 }

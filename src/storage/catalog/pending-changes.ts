@@ -27,6 +27,12 @@ export class PendingChanges {
   readonly #columns = new Map<number, ColumnAddition[]>();
   readonly #kinds = new Map<number, Map<number, ColumnKind>>();
 
+  /** True if commits hold all that the registry knows. */
+  get isEmpty(): boolean {
+    const sizes = [this.#databases, this.#measurements, this.#columns, this.#kinds];
+    return sizes.every(({ size }) => size === 0);
+  }
+
   addDatabase(name: string): void {
     this.#databases.add(name);
   }
