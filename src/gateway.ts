@@ -33,11 +33,13 @@ import { decompress } from './ingest/decode/decompress.ts';
 import { assembleIntake, type Intake } from './ingest/intake.ts';
 import { Replay } from './ingest/replay.ts';
 import { CommitClient } from './log/journal/commit-client.ts';
+import type { LostNumbers } from './log/journal/commit-messages.ts';
 import { highestLsn } from './log/journal/live-state.ts';
 import { LowWater } from './log/wal/low-water.ts';
 import { refuseNewerWal } from './log/wal/newer-format.ts';
 import { decodeRequest } from './log/wal/request-record.ts';
 import { WalClient } from './log/wal/wal-client.ts';
+import { UnreadableRecords } from './log/wal/unreadable-records.ts';
 import { walOptions } from './log/wal/wal-options.ts';
 import { Queries } from './query/queries.ts';
 import { queryOptions } from './query/query-options.ts';
@@ -186,7 +188,7 @@ class RunningGateway implements Gateway {
   readonly #queries: Queries;
   readonly #figures: Figures;
   readonly #http: HttpFront;
-  #recovery = { bytes: 0, bytesTotal: 0, rows: 0 };
+  #recovery = { bytes: 0, bytesTotal: 0, rows: 0, skipped: 0, unreadable: 0 };
   #wal: WalClient | undefined;
   #phase: GatewayPhase = 'recovering';
   #watch: NodeJS.Timeout | undefined;
@@ -255,7 +257,7 @@ class RunningGateway implements Gateway {
       );
     }, watchMs).unref();
     this.#intake.flusher.start();
-    logger.info({ url: this.url, commit: commits.visibleCommit }, 'listening');
+    logger.notice({ url: this.url, commit: commits.visibleCommit }, 'listening');
     this.#recovering = this.#recover();
   }
 
@@ -285,13 +287,21 @@ class RunningGateway implements Gateway {
   }
 
   async #recover(): Promise<void> {
-    const { config, parts, directories, commits, registry, logger } = this.#opened;
+    const { config, parts, directories, commits, registry, alarms, logger } = this.#opened;
     const roomBytes = Math.floor(config.ingest.memoryBytes * openShareMax);
+    const unreadable = new UnreadableRecords({
+      files: parts.files,
+      quarantine: directories.quarantine,
+      alarm: (message, segment) => {
+        alarms.raise('wal_rot', message, `${segment}, unreadable`);
+      },
+    });
     const replay = new Replay({
       decode: decodeRequest,
       adopt: (request) => registry.adopt(request),
       buffers: this.#intake.buffers,
       room: () => this.#intake.flusher.whenBelow(roomBytes),
+      setAside: (record, cause) => unreadable.setAside(record, cause),
     });
     const options = walOptions(config.wal, {
       thread: parts.threads.wal,
@@ -307,10 +317,10 @@ class RunningGateway implements Gateway {
           if (this.#phase === 'stopping') throw new GatewayError('HF_SHUTTING_DOWN', 'stopping');
           commits.walSynced(progress.syncedTo);
           await replay.take(records, progress.syncedTo);
-          this.#recovery = { ...progress, rows: replay.counts.rows };
+          this.#recovery = { ...progress, ...replay.counts };
         },
       });
-      this.#attach(wal);
+      this.#attach(wal, unreadable.numbers);
       logger.info({ ...wal.recovery, ...replay.counts }, 'the write-ahead log is read');
       if (this.#phase === 'recovering') this.#phase = 'ready';
       this.#intake.flusher.flushOpen();
@@ -321,7 +331,7 @@ class RunningGateway implements Gateway {
     }
   }
 
-  #attach(wal: WalClient): void {
+  #attach(wal: WalClient, unreadable: readonly LostNumbers[]): void {
     const { alarms, commits } = this.#opened;
     this.#wal = wal;
     for (const { message, segment } of wal.recovery.alarms) {
@@ -336,7 +346,7 @@ class RunningGateway implements Gateway {
     });
     commits.walSynced(wal.syncedTo);
     const { lastNumber, rot } = wal.recovery;
-    commits.walReplayed(commits.seed.lowWater + 1, lastNumber, rot);
+    commits.walReplayed(commits.seed.lowWater + 1, lastNumber, [...rot, ...unreadable]);
     wal.onExit(this.#failure.resolve);
   }
 

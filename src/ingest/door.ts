@@ -32,7 +32,8 @@ export interface RecordLog {
 
 /** The buffers as the door sees them (MeasurementBuffers). */
 export interface RowSink {
-  append(batch: ColumnBatch, lsn: number, firstOrdinal: number): unknown;
+  /** False if the rows are filed already, which only replay meets. */
+  append(batch: ColumnBatch, lsn: number, firstOrdinal: number): boolean;
   recordEntered(lastLsn: number): void;
 }
 
@@ -148,12 +149,20 @@ export class Door implements WriteDoor {
   }
 }
 
+/** Rows of a request that are in the buffers now, and rows that a commit has filed already. */
+export interface EnteredRows {
+  readonly entered: number;
+  readonly skipped: number;
+}
+
 /** Appends a request whose record took the LSNs from `lsn` on to the buffers (I4). */
-export function enter(buffers: RowSink, request: RequestBatch, lsn: number): void {
+export function enter(buffers: RowSink, request: RequestBatch, lsn: number): EnteredRows {
   let ordinal = 0;
+  let skipped = 0;
   for (const batch of request.batches) {
-    buffers.append(batch, lsn, ordinal);
+    if (!buffers.append(batch, lsn, ordinal)) skipped += batch.rowCount;
     ordinal += batch.rowCount;
   }
-  buffers.recordEntered(lsn + ordinal - 1);
+  buffers.recordEntered(lsn + Math.max(1, ordinal) - 1);
+  return { entered: ordinal - skipped, skipped };
 }

@@ -13,8 +13,8 @@
 import { headerBytes, markOfHeader, type SegmentHeader } from './segment-header.ts';
 import type { OlderSegment, SegmentSurvey } from './live-segments.ts';
 import { pageBytes, type LogRules } from './log-rules.ts';
-import { lastNumberOf, type LogOptions, type LogRecord } from './log-types.ts';
-import { RecordScanner, type FoundRecord } from './record.ts';
+import { lastNumberOf, type LogOptions, type LogRecord, type RecordPlace } from './log-types.ts';
+import { recordHeaderBytes, RecordScanner, type FoundRecord } from './record.ts';
 import { RotFindings } from './rot.ts';
 import type { SegmentFiles } from './segment-files.ts';
 
@@ -51,7 +51,7 @@ export interface ReplayTargets {
   /** False leaves `quarantine` alone too. */
   readonly copies: boolean;
   readonly lowWater: number;
-  onRecord(record: LogRecord): void;
+  onRecord(record: LogRecord, place: RecordPlace): void;
   onSynced?(number: number): void;
   onProgress?(bytes: number, bytesTotal: number): void;
 }
@@ -296,7 +296,8 @@ export class Replay {
     if (record.snapshot) this.#snapshot = record.number;
     if (this.#settled > this.#targets.lowWater) {
       this.#records += 1;
-      this.#targets.onRecord(keep(record));
+      const position = record.position + recordHeaderBytes;
+      this.#targets.onRecord(keep(record), { sequence: segment.sequence, position });
     }
     return true;
   }

@@ -53,7 +53,7 @@ function sourcesOf(script: FrontScript): StatusSources {
   return {
     gatewayId: () => 'g1',
     phase: () => script.phase,
-    recovery: () => ({ bytes: 25, bytesTotal: 100, rows: 7 }),
+    recovery: () => ({ bytes: 25, bytesTotal: 100, rows: 7, skipped: 2, unreadable: 0 }),
     refusal: () => script.refusal(),
     buffers: () => ({
       rowsEntered: 12,

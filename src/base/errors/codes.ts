@@ -57,7 +57,8 @@ export const errorCodes = {
   HF_WAL_RECORD_BAD: {
     kind: 'corrupt',
     cause: 'The content of a WAL record makes no sense although its checksum holds.',
-    remedy: 'Keep a copy of wal/ and report it with the output of `holdfast wal inspect`.',
+    remedy:
+      'It is copied to quarantine/, and the start goes on behind it; report it with that copy.',
   },
   HF_WAL_QUEUE_FULL: {
     kind: 'overload',

@@ -112,6 +112,10 @@ export const metricTable = {
     type: 'gauge',
     help: 'Share of the write-ahead log that was read after the start; 1 when done.',
   },
+  holdfast_recovery_unreadable_records: {
+    type: 'gauge',
+    help: 'Records of the log that the start could not read; their content is in quarantine/.',
+  },
   holdfast_alarms_active: {
     type: 'gauge',
     help: 'Alarms that stand, by alarm.',

@@ -51,6 +51,8 @@ export class MeasurementBuffers {
   readonly #fullListeners: ((measurementIds: readonly number[]) => void)[] = [];
   readonly #dropListeners: ((sets: readonly RowBuffer[]) => void)[] = [];
   #entered: number;
+  /** LSN of the first record that the log must keep although none of its rows is here. */
+  #heldBack = Infinity;
   #between = true;
   /** LSN of the record that is entering. */
   #entering = 0;
@@ -182,12 +184,17 @@ export class MeasurementBuffers {
     for (const rows of sets) rows.free();
   }
 
+  /** The log must keep the record at `lsn`, and all behind it, whatever is filed. */
+  holdBack(lsn: number): void {
+    this.#heldBack = Math.min(this.#heldBack, lsn);
+  }
+
   /**
    * Highest LSN at or below which every row is filed (P5), at the end of a record.
    * @param filing buffers that count as filed: those that the commit being made files
    */
   lowWater(filing: ReadonlySet<MeasurementBuffer> = new Set()): number {
-    let first = this.#entered + 1;
+    let first = Math.min(this.#entered + 1, this.#heldBack);
     for (const buffers of this.#sealed.values()) {
       const kept = buffers.find((buffer) => !filing.has(buffer));
       if (kept !== undefined) first = Math.min(first, kept.firstLsn);

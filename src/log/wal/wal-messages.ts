@@ -30,6 +30,9 @@ export interface ReplayMemory {
   readonly gate: Int32Array;
 }
 
+/** Numbers that a record takes in `places` of a message of records. */
+export const placeNumbers = 6;
+
 export const gatePlaces = { acknowledged: 0, givenUp: 1 } as const;
 
 export type ToWal =
@@ -81,7 +84,10 @@ export type FromWal =
   | {
       readonly kind: 'records';
       readonly memory: SharedArrayBuffer;
-      /** Four numbers a record: first LSN, count of numbers, byte offset in `memory`, length. */
+      /**
+       * Six numbers a record: first LSN, count of numbers, byte offset in `memory`, length; then
+       * sequence of the segment that it was read from, and byte of the payload there.
+       */
       readonly places: Float64Array;
       readonly bytes: number;
       readonly bytesTotal: number;

@@ -91,8 +91,8 @@ function openWal(
       {
         lowWater,
         floor: () => floor,
-        onRecord: (record) => {
-          stream.add(record);
+        onRecord: (record, place) => {
+          stream.add(record, place);
         },
         onSynced: (lsn) => {
           stream.synced(lsn);

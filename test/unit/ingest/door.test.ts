@@ -46,6 +46,7 @@ function compose() {
   const buffers = {
     append(batch: ColumnBatch, lsn: number, ordinal: number) {
       entered.push(`${batch.measurementId} ${lsn} ${ordinal}`);
+      return true;
     },
     recordEntered(lsn: number) {
       entered.push(`to ${lsn}`);
