@@ -24,7 +24,7 @@ export interface DecodeOptions {
   yieldNow(): Promise<void>;
 }
 
-/** `parse`: not readable. `conflict`: type conflict. `cap`: a limit was reached. */
+/** `parse`: not readable. `conflict`: against the schema. `cap`: a limit was reached. */
 export type RejectionKind = 'parse' | 'conflict' | 'cap';
 
 export interface Rejection {

@@ -36,7 +36,7 @@ export interface ColumnWish {
   readonly form: ValueForm;
 }
 
-/** Why a row is not taken. `conflict`: type conflict. `cap`: a limit of the registry. */
+/** Why a row is not taken. `conflict`: against the schema. `cap`: a limit of the registry. */
 export interface Refusal {
   readonly kind: 'parse' | 'conflict' | 'cap';
   readonly reason: string;

@@ -63,7 +63,7 @@ export function admitRow(
     const refusal = measurementProblem(view, database, measurement);
     if (refusal !== undefined) return refusal;
   }
-  const refusal = wishProblem(view.options, known, wishes);
+  const refusal = wishProblem(view.options, known, measurement, wishes);
   if (refusal !== undefined) return refusal;
   const entry = known ?? view.create(database, measurement);
   const columns: ColumnRef[] = [];
@@ -109,6 +109,7 @@ export function measurementProblem(
 function wishProblem(
   { columnsMax, nameBytesMax }: SchemaRegistryOptions,
   entry: MeasurementEntry | undefined,
+  measurement: string,
   wishes: readonly ColumnWish[],
 ): Refusal | undefined {
   let count = entry?.columnCount ?? 0;
@@ -121,7 +122,8 @@ function wishProblem(
     if (reason !== undefined) return { kind: 'parse', reason };
     // A row has one time; a tag of that name is a mistake of the sender, not a second one.
     if (wish.kind === 'tag' && foldName(wish.spelling) === timeFolded) {
-      return { kind: 'parse', reason: `input tag "${wish.spelling}" is invalid` };
+      const what = `input tag "${wish.spelling}" on measurement "${measurement}"`;
+      return { kind: 'conflict', reason: `invalid tag key: ${what} is invalid` };
     }
     count += 1;
   }

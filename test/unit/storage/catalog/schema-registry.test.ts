@@ -175,7 +175,7 @@ t.test('a refused row leaves nothing behind', (t) => {
     kind: 'conflict',
   });
   t.equal(registry.find('d', 'm')?.columns.length, 1);
-  t.match(registry.admit('d', 'm', [wish('Time', 'string', 'tag')]), { kind: 'parse' });
+  t.match(registry.admit('d', 'm', [wish('Time', 'string', 'tag')]), { kind: 'conflict' });
   t.match(registry.admit('d', 'm', [wish('a\nb', 'double')]), { kind: 'parse' });
   t.match(registry.admit('d', 'm', [wish('', 'double')]), { kind: 'parse' });
   t.equal(registry.find('d', 'm')?.columns.length, 1);
