@@ -347,6 +347,7 @@ class RunningGateway implements Gateway {
     commits.walSynced(wal.syncedTo);
     const { lastNumber, rot } = wal.recovery;
     commits.walReplayed(commits.seed.lowWater + 1, lastNumber, [...rot, ...unreadable]);
+    commits.forgetSeed();
     wal.onExit(this.#failure.resolve);
   }
 

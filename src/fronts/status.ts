@@ -58,6 +58,7 @@ export interface CatalogFigures {
   readonly commits: number;
   readonly files: number;
   readonly bytes: number;
+  readonly indexRebuilds: number;
 }
 
 export interface QueryFigures {
@@ -285,6 +286,7 @@ export class StatusReport {
     metrics.read('holdfast_journal_commits_total', () => catalog()?.commits);
     metrics.read('holdfast_catalog_files', () => catalog()?.files);
     metrics.read('holdfast_catalog_bytes', () => catalog()?.bytes);
+    metrics.read('holdfast_catalog_index_rebuilds_total', () => catalog()?.indexRebuilds);
     metrics.read('holdfast_query_active_queries', () => queries()?.active);
     metrics.read('holdfast_query_queued_queries', () => queries()?.queued);
     metrics.read('holdfast_query_engine_restarts_total', () => queries()?.engineRestarts);

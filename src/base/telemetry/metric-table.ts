@@ -97,6 +97,10 @@ export const metricTable = {
   holdfast_journal_commits_total: { type: 'counter', help: 'Commits since the start.' },
   holdfast_catalog_files: { type: 'gauge', help: 'Parquet files that are live.' },
   holdfast_catalog_bytes: { type: 'gauge', help: 'Bytes of live Parquet files.' },
+  holdfast_catalog_index_rebuilds_total: {
+    type: 'counter',
+    help: 'Times that the index of the catalog was lost, behind or damaged and made anew.',
+  },
   holdfast_query_active_queries: { type: 'gauge', help: 'Queries that run now.' },
   holdfast_query_queued_queries: { type: 'gauge', help: 'Queries that wait for their turn.' },
   holdfast_query_engine_restarts_total: {
