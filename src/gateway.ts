@@ -4,7 +4,8 @@
  * with some parts replaced (another file layer in a thread, another order of commits): that is how
  * faults are planted. There are no switches for it in the product.
  *
- * I1. Order of a start: lock, journal, schema, buffers, HTTP (writes 503), log replay, writes.
+ * I1. Order of a start: lock, address free, journal, schema, buffers, HTTP (writes 503), replay,
+ *     writes. Opening a log spends numbers, so what may end a start is asked before it.
  * I2. Every commit reaches buffers, registry, low-water mark and queries in one tick (P12).
  * I3. A thread of a log that ends by itself stops the gateway: nothing can be made durable.
  */
@@ -47,6 +48,7 @@ import { queryHost } from './query/snapshots.ts';
 import { Databases } from './storage/catalog/databases.ts';
 import { SchemaRegistry } from './storage/catalog/schema-registry.ts';
 import { EncoderPool } from './storage/parquet/encoder-pool.ts';
+import { refuseTakenAddress } from './system/address.ts';
 import { refuseCaseInsensitive } from './system/file-system.ts';
 import { acquireDataLock, type DataLock } from './system/lock.ts';
 import { RestartWatch } from './system/restart-watch.ts';
@@ -127,6 +129,7 @@ export async function startGateway(
     const directories = makeDataDirectories(parts.files, dataDirectory, config.wal.directory);
     refuseCaseInsensitive(parts.files, directories.root);
     refuseNewerWal(parts.files, directories.wal);
+    await refuseTakenAddress(config.server);
     commits = await CommitClient.open({
       thread: parts.threads.commit,
       root: directories.root,

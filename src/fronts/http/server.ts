@@ -13,6 +13,7 @@ import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { asGatewayError, GatewayError } from '../../base/errors/gateway-error.ts';
 import { publicCode } from '../../base/errors/public-code.ts';
 import type { CounterRecorder } from '../../base/telemetry/metrics.ts';
+import { listenError } from '../../system/address.ts';
 import { settleClientFault } from './client-fault.ts';
 import { dialectOf, isWritePath, pathOf } from './dialect.ts';
 import type { HttpFrontDeps, HttpFrontOptions } from './front-types.ts';
@@ -211,11 +212,7 @@ export class HttpFront {
     try {
       this.#url = await this.#app.listen({ host, port });
     } catch (error) {
-      const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-      throw new GatewayError('HF_LISTEN', `cannot listen on ${host}:${port}: ${reason}`, {
-        cause: error,
-        details: { host, port, errno: reason },
-      });
+      throw listenError({ host, port }, error);
     }
     return this.#url;
   }

@@ -93,6 +93,8 @@ void t.test(
     for (let hundred = 0; hundred < 60; hundred += 1) {
       sent.push(
         gateway.write(body(hundred * 100)).then(
+  const spent = ['wal', 'journal'].flatMap((log) => readdirSync(`${other}/${log}`));
+  t.same(spent, [], 'no log was opened: a restart loop spends no numbers');
           ({ status, headers }) => {
             if (status === 204) acknowledged += 1;
             else t.match({ status, headers }, { status: 503, headers: { 'retry-after': /^\d+$/ } });
