@@ -18,6 +18,7 @@ import { fromWire, GatewayError, type WireError } from '../base/errors/gateway-e
 import type { Clock } from '../base/lib/clock.ts';
 import { abortError, orAborted } from './abort-error.ts';
 import type { EngineOptions } from './child/wire.ts';
+import { RestartDelay } from './restart-delay.ts';
 
 export interface EngineProcessOptions {
   /** Module that the process runs: `child/main.ts`. */
@@ -38,15 +39,13 @@ export interface EngineStatus {
   readonly state: 'starting' | 'ready' | 'down' | 'closed';
   readonly processId: number | undefined;
   readonly restarts: number;
+  /** Between the end of the last process that ended and the start of its successor. */
+  readonly restartDelayMs: number;
   /** Last lines that the last process to end wrote on its standard error. */
   readonly lastWords: string;
 }
 
 const niceness = 10;
-const backoffFirstMs = 100;
-const backoffMaxMs = 5000;
-/** A process that lived so long starts the back-off anew. */
-const healthyAfterMs = 60_000;
 const lastWordsLength = 2000;
 /** How long a process may take to end by itself at the close. */
 const closeWithinMs = 2000;
@@ -68,8 +67,11 @@ export class EngineProcess {
   #child: ChildProcess | undefined;
   #socketPath = '';
   #starts = 0;
-  #failuresInRow = 0;
+  readonly #restartDelay = new RestartDelay();
+  #restartDelayMs = 0;
   #failedStarts = 0;
+  /** True if the process has begun to answer a query. */
+  #hasAnswered = false;
   #startedMs = 0;
   #lastWords = '';
   #retry: NodeJS.Timeout | undefined;
@@ -98,6 +100,7 @@ export class EngineProcess {
       state: this.#state,
       processId: this.#child?.pid,
       restarts: Math.max(0, this.#starts - 1),
+      restartDelayMs: this.#restartDelayMs,
       lastWords: this.#lastWords,
     };
   }
@@ -123,7 +126,10 @@ export class EngineProcess {
       if (!signal.aborted) await Promise.race([process, sleep(exitWithinMs, undefined, unhurried)]);
       throw error;
     });
-    if (answer.statusCode === 200) return answer;
+    if (answer.statusCode === 200) {
+      if (path === '/run' && process === this.#exited.promise) this.#hasAnswered = true;
+      return answer;
+    }
     const wire = JSON.parse(await readText(answer)) as WireError;
     throw signal.aborted ? abortError(signal) : fromWire(wire);
   }
@@ -167,6 +173,7 @@ export class EngineProcess {
   #spawn(): void {
     this.#starts += 1;
     this.#state = 'starting';
+    this.#hasAnswered = false;
     this.#startedMs = this.#deps.clock.monotonicMs();
     this.#removeSpilled();
     const name = `query-${String(process.pid)}-${String(this.#starts)}.sock`;
@@ -232,16 +239,17 @@ export class EngineProcess {
     this.#lastWords = words.trim();
     this.#deps.files.unlink(this.#socketPath);
     if (this.#state === 'closed') return;
-    if (this.#state === 'ready') this.#ready = quietly(Promise.withResolvers<undefined>());
+    const wasReady = this.#state === 'ready';
+    if (wasReady) this.#ready = quietly(Promise.withResolvers<undefined>());
     else this.#failedStarts += 1;
     this.#state = 'down';
     const livedMs = this.#deps.clock.monotonicMs() - this.#startedMs;
+    const life = { wasReady, hasAnswered: this.#hasAnswered, livedMs };
+    this.#restartDelayMs = this.#restartDelay.after(life);
     for (const listener of this.#endListeners) listener(this.#lastWords);
-    this.#failuresInRow = livedMs >= healthyAfterMs ? 0 : this.#failuresInRow + 1;
-    const delayMs = Math.min(backoffMaxMs, backoffFirstMs * 2 ** (this.#failuresInRow - 1));
     this.#retry = setTimeout(() => {
       this.#spawn();
-    }, delayMs);
+    }, this.#restartDelayMs);
   }
 
   /** Those that wait and those that come. */
