@@ -14,6 +14,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Files } from '../base/disk/files.ts';
+import { socketPathFrom } from '../base/disk/socket-path.ts';
 import { fromWire, GatewayError, type WireError } from '../base/errors/gateway-error.ts';
 import type { Clock } from '../base/lib/clock.ts';
 import { abortError, orAborted } from './abort-error.ts';
@@ -23,7 +24,7 @@ import { RestartDelay } from './restart-delay.ts';
 export interface EngineProcessOptions {
   /** Module that the process runs: `child/main.ts`. */
   readonly entry: URL;
-  /** Exists; sockets lie in it. A UNIX socket's whole path has at most 107 bytes. */
+  /** Exists; sockets lie in it. The configuration sees to it that their names are not too long. */
   readonly runtimeDirectory: string;
   readonly engine: Omit<EngineOptions, 'socketPath'>;
   /** Queries that may run at a time: each may hold a thread of the process's pool. */
@@ -155,7 +156,7 @@ export class EngineProcess {
     // and its rejection by the error that follows must not end the gateway.
     const { promise, resolve, reject } = quietly(Promise.withResolvers<IncomingMessage>());
     const outgoing = httpRequest({
-      socketPath: this.#socketPath,
+      socketPath: socketPathFrom(process.cwd(), this.#socketPath),
       agent: this.#agent,
       method,
       path,
@@ -178,7 +179,7 @@ export class EngineProcess {
     this.#removeSpilled();
     const name = `query-${String(process.pid)}-${String(this.#starts)}.sock`;
     this.#socketPath = join(this.#options.runtimeDirectory, name);
-    const options: EngineOptions = { ...this.#options.engine, socketPath: this.#socketPath };
+    const options: EngineOptions = { ...this.#options.engine, socketPath: name };
     const entry = fileURLToPath(this.#options.entry);
     const child = spawn(process.execPath, [entry, JSON.stringify(options)], {
       stdio: ['pipe', 'pipe', 'pipe'],

@@ -4,6 +4,7 @@
  * refused. The result is frozen and handed down as one small slice per part.
  */
 import { resolve } from 'node:path';
+import { socketPathBytesMax, socketPathFrom } from '../disk/socket-path.ts';
 import { GatewayError } from '../errors/gateway-error.ts';
 import type { HostFacts } from './host.ts';
 import type { RawConfig, ShareOrSize } from './options.ts';
@@ -273,6 +274,33 @@ function freezeDeep<T extends object>(value: T): T {
   return Object.freeze(value);
 }
 
+/** Longest name of a socket below the data directory: `run/query-PID-START.sock`. */
+const socketNameBytes = 32;
+
+/**
+ * The absolute path of the data directory.
+ * @throws HF_CONFIG if the query engine would read it as a pattern, and so might take the files of
+ * another directory for its own; or if it is too long for the sockets in it
+ */
+function parseDataDirectory(given: string, workingDirectory: string): string {
+  const path = resolve(workingDirectory, given);
+  if (/[*?[]/.test(path)) {
+    throw new GatewayError(
+      'HF_CONFIG',
+      `storage.data_dir: '${path}' has one of the characters * ? [ in its path, which the query ` +
+        'engine reads as a pattern; rename that directory or choose another one',
+    );
+  }
+  const bytes = Buffer.byteLength(socketPathFrom(workingDirectory, path));
+  if (bytes + socketNameBytes <= socketPathBytesMax) return path;
+  throw new GatewayError(
+    'HF_CONFIG',
+    `storage.data_dir: '${path}' is too long a path for the sockets in it (${bytes} bytes, ` +
+      `at most ${socketPathBytesMax - socketNameBytes}); start in a directory near it, or choose ` +
+      'another one',
+  );
+}
+
 /**
  * The decided configuration, frozen.
  * @throws HF_CONFIG for what cannot be corrected, such as an address that is not loopback.
@@ -281,7 +309,7 @@ export function deriveConfig(raw: RawConfig, host: HostFacts): Config {
   refuseTokens(raw);
   const { host: address, port } = parseListen(raw['server.listen']);
   const notices: string[] = [];
-  const dataDirectory = resolve(host.workingDirectory, raw['storage.data_dir']);
+  const dataDirectory = parseDataDirectory(raw['storage.data_dir'], host.workingDirectory);
   const ingestBytes =
     bytesOf(raw['ingest.memory'], host.memoryBytes) ??
     clamp(Math.floor(host.memoryBytes / 8), 64 * mib, gib);

@@ -97,7 +97,9 @@ export const options = {
     type: 'string',
     default: './data',
     flag: 'data-dir',
-    text: 'Folder of everything that is kept. Held exclusively by one gateway.',
+    text:
+      'Folder of everything that is kept. Held exclusively by one gateway. Its path must not have ' +
+      'one of the characters * ? [ in it.',
   },
   'storage.soft_free': {
     type: 'share-or-size',
@@ -318,7 +320,9 @@ export const options = {
     values: ['trace', 'debug', 'info', 'warn', 'error', 'fatal'],
     default: 'info',
     aliases: [{ name: 'ARC_LOG_LEVEL' }],
-    text: 'Least severe lines that are logged. The log is JSON on standard output.',
+    text:
+      'Least severe lines that are logged; where the gateway listens is always said. The log is ' +
+      'JSON on standard output.',
   },
 } as const satisfies Record<string, OptionEntry>;
 

@@ -82,6 +82,7 @@ export interface Health extends Applied {
 
 /** How the query process is set up; its only command line argument, as JSON. */
 export interface EngineOptions {
+  /** From the process's working directory. */
   readonly socketPath: string;
   readonly dataDirectory: string;
   /** Directories beside `dataDirectory` that it may read: cache and hot chunks. */
