@@ -86,6 +86,11 @@ export interface Gateway {
   readonly failed: Promise<GatewayError>;
   /** Answers what is under way, files what is buffered, and stops, within the shutdown time-out. */
   close(): Promise<void>;
+  /**
+   * For an end in which nothing in memory can be trusted: true if all that was answered is on the
+   * device. Nothing is filed or answered; the process must end without running anything else.
+   */
+  abandon(): boolean;
 }
 
 /** WebAssembly memory never shrinks: an encoder that grew beyond this is replaced. */
@@ -265,6 +270,11 @@ class RunningGateway implements Gateway {
   }
 
   close(): Promise<void> {
+  abandon(): boolean {
+    const { shutdownTimeoutMs } = this.#opened.config.server;
+    return this.#wal?.syncAtOnce(shutdownTimeoutMs) ?? true;
+  }
+
     this.#closing ??= this.#close();
     return this.#closing;
   }

@@ -17,7 +17,13 @@ import { systemClock, type Clock } from '../../base/lib/clock.ts';
 import { LatencyHistogram } from '../../base/lib/latency-histogram.ts';
 import type { SyncMode } from '../log-types.ts';
 import { ReplayFeed, type ReplaySink } from './replay-feed.ts';
-import type { FromWal, ToWal, WalPosition, WalRecovery } from './wal-messages.ts';
+import {
+  syncOutcomes,
+  type FromWal,
+  type ToWal,
+  type WalPosition,
+  type WalRecovery,
+} from './wal-messages.ts';
 
 export interface WalOptions {
   /** Entry of the WAL thread: wal-thread.ts. */
@@ -233,6 +239,19 @@ export class WalClient {
     this.#syncs.push(sync);
     this.#post({ kind: 'sync' });
     return sync.promise;
+  }
+
+  /**
+   * True if all that was answered so far is on the device, false if the disk refuses or takes
+   * longer than `timeoutMs`. Nothing else runs on this thread meanwhile: for an end in which
+   * nothing else must.
+   */
+  syncAtOnce(timeoutMs: number): boolean {
+    if (this.#lost !== undefined) return false;
+    const outcome = new Int32Array(new SharedArrayBuffer(4));
+    this.#post({ kind: 'syncAtOnce', outcome });
+    Atomics.wait(outcome, 0, 0, timeoutMs);
+    return Atomics.load(outcome, 0) === syncOutcomes.synced;
   }
 
   /** Lets the log recycle segments whose records are all at or below `lowWater` (P5, P14). */

@@ -33,6 +33,9 @@ export interface ReplayMemory {
 /** Numbers that a record takes in `places` of a message of records. */
 export const placeNumbers = 6;
 
+/** 0 until the sync has ended. */
+export const syncOutcomes = { synced: 1, refused: 2 } as const;
+
 export const gatePlaces = { acknowledged: 0, givenUp: 1 } as const;
 
 export type ToWal =
@@ -51,6 +54,8 @@ export type ToWal =
     }
   | { readonly kind: 'release'; readonly lowWater: number }
   | { readonly kind: 'sync' }
+  /** As `sync`; the answer is `syncOutcomes` in `outcome[0]`, for a thread that waits there. */
+  | { readonly kind: 'syncAtOnce'; readonly outcome: Int32Array }
   | { readonly kind: 'close' };
 
 /** Where the log stands; comes with each answer. */

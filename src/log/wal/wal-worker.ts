@@ -20,7 +20,13 @@ import { lastNumberOf, type AppendLog, type OpenLog, type RecordInput } from '..
 import { RecordStream } from './record-stream.ts';
 import { SpareFiller } from './spare-filler.ts';
 import { walNaming } from './wal-naming.ts';
-import type { FromWal, ToWal, WalPosition, WalSettings } from './wal-messages.ts';
+import {
+  syncOutcomes,
+  type FromWal,
+  type ToWal,
+  type WalPosition,
+  type WalSettings,
+} from './wal-messages.ts';
 
 export interface WalDeps {
   readonly files: Files;
@@ -91,6 +97,7 @@ function openWal(
       {
         lowWater,
         floor: () => floor,
+        payloadsPass: true,
         onRecord: (record, place) => {
           stream.add(record, place);
         },
@@ -234,6 +241,9 @@ class WalWorker {
           this.#attempt(() => this.#syncWritten()),
         );
         return;
+      case 'syncAtOnce':
+        this.#syncAtOnce(message.outcome);
+        return;
       case 'close':
         void this.#close();
         return;
@@ -300,6 +310,13 @@ class WalWorker {
   #syncWritten(): void {
     if (this.#log.state !== 'open') throw failedError(this.#log.failure);
     if (this.#log.syncedTo < this.#log.writtenTo) this.#log.sync();
+  }
+
+  #syncAtOnce(outcome: Int32Array): void {
+    const error = this.#attempt(() => this.#syncWritten());
+    Atomics.store(outcome, 0, error === undefined ? syncOutcomes.synced : syncOutcomes.refused);
+    Atomics.notify(outcome, 0);
+    this.#moved(0, error);
   }
 
   #backgroundSync(): void {
