@@ -53,6 +53,11 @@ export class ReplayFeed {
     this.#fed = this.#fed.then(() => this.#feed(batch));
   }
 
+  /** What the sink threw, or undefined. */
+  get failure(): unknown {
+    return this.#failure?.error;
+  }
+
   /** Resolves when the sink has taken all batches so far. @throws what the sink threw */
   async finish(): Promise<void> {
     await this.#fed;

@@ -128,10 +128,13 @@ export class WalClient {
     const worker = new Worker(options.thread, { name: 'wal' });
     const feed = new ReplayFeed(replay.sink);
     const opening = Promise.withResolvers<WalClient>();
+    const lost = Promise.withResolvers<never>();
+    lost.promise.catch(() => undefined);
     let client: WalClient | undefined;
     const end = (cause: unknown) => {
       const error = lostError(cause);
       opening.reject(error);
+      lost.reject(error);
       if (client !== undefined) client.#end(error);
     };
     worker.on('message', (message: FromWal) => {
@@ -153,13 +156,13 @@ export class WalClient {
     worker.postMessage(openMessage(options, replay, feed));
     try {
       const opened = await opening.promise;
-      await feed.finish();
+      // A sink that waits for room does not wait for a thread that will never go on.
+      await Promise.race([feed.finish(), lost.promise]);
       return opened;
     } catch (error) {
       await worker.terminate();
       // If the sink threw, that is the cause of whatever the thread said then.
-      await feed.finish();
-      throw error;
+      throw feed.failure ?? error;
     }
   }
 
