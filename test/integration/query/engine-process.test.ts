@@ -1,4 +1,4 @@
-/** A query process that cannot start, one that dies under a request, one that is not left behind. */
+/** A query process that cannot start, that dies under a request, that is not left behind. */
 import t from 'tap';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
