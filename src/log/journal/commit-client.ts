@@ -159,8 +159,9 @@ export class CommitClient {
    * Resolves with the commit's number once it is durable and was shown.
    * @throws HF_COMMIT_CONFLICT, HF_COMMIT_REFUSED (may be proposed again), HF_COMMIT_THREAD_LOST
    */
-  commit(proposal: CommitProposal, statistics: readonly FileStatistics[]): Promise<number> {
-    if (this.#lost !== undefined) return Promise.reject(this.#lost);
+  async commit(proposal: CommitProposal, statistics: readonly FileStatistics[]): Promise<number> {
+    if (this.#lost !== undefined) throw this.#lost;
+    assertLsns(proposal);
     const id = this.#nextProposal++;
     const waiting = Promise.withResolvers<number>();
     this.#waiting.set(id, waiting);
@@ -214,6 +215,7 @@ export class CommitClient {
 
   /** The write-ahead log is on the device up to `lsn` (P4). */
   walSynced(lsn: number): void {
+    assert(isLsn(lsn), `synced LSN ${lsn}`);
     this.#post({ kind: 'walSynced', lsn });
   }
 
@@ -353,4 +355,14 @@ export class CommitClient {
     if (this.#closing === undefined) for (const listener of this.#exitListeners) listener(error);
     this.#closing?.resolve();
   }
+}
+
+function isLsn(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
+/** A number that the log never reaches would keep this commit, and all behind it, for ever (P4). */
+function assertLsns({ lowWater = 0, positions = [] }: CommitProposal): void {
+  assert(isLsn(lowWater), `low-water mark ${lowWater}`);
+  for (const [id, lsn] of positions) assert(isLsn(lsn), `position of measurement ${id}: ${lsn}`);
 }

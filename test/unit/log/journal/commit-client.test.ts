@@ -364,3 +364,24 @@ t.test('a thread that ends by itself rejects all that wait, once and for good', 
   await t.rejects(client.reserveFileIds(), { code: 'HF_COMMIT_THREAD_LOST' });
   await t.rejects(listed(client), { code: 'HF_COMMIT_THREAD_LOST' });
 });
+
+t.test(
+  'numbers that no log gives are refused at once, and keep no other commit waiting',
+  async (t) => {
+    const client = await new Box(t).open();
+    for (const lsn of [Number.NaN, 1.5, Infinity, -1, 2 ** 53]) {
+      const position = client.commit({ kind: 'flush', positions: [[16, lsn]] }, []);
+      await t.rejects(position, { code: 'HF_BUG', message: /position of measurement 16/ });
+      await t.rejects(client.commit({ kind: 'flush', lowWater: lsn }, []), { code: 'HF_BUG' });
+      t.throws(
+        () => {
+          client.walSynced(lsn);
+        },
+        { code: 'HF_BUG' },
+      );
+    }
+    client.walSynced(7);
+    await client.commit({ kind: 'flush', positions: [[16, 7]], lowWater: 7 }, []);
+    t.pass('the next one goes through');
+  },
+);
