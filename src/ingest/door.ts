@@ -13,7 +13,7 @@ import type { ColumnBatch, RequestBatch } from '../base/model/column-batch.ts';
 import { asGatewayError, GatewayError } from '../base/errors/gateway-error.ts';
 import type { Admission } from './admission.ts';
 import type { DecodeCounters, Decoded, DecodeOptions, Rejection } from './decode/types.ts';
-import type { WriteDoor, WriteOutcome, WriteRequest } from './door-types.ts';
+import type { WriteDoor, WriteFormat, WriteOutcome, WriteRequest } from './door-types.ts';
 
 /** The decoder of one format. */
 export interface Decoder {
@@ -39,7 +39,7 @@ export interface RowSink {
 
 export interface DoorDeps {
   readonly admission: Admission;
-  readonly decoder: Decoder;
+  readonly decoders: Readonly<Record<WriteFormat, Decoder>>;
   /** Makes the batch of the reserved measurement that files rejected rows. */
   rejectedBatch(rejected: readonly Rejection[], request: WriteRequest, nowUs: number): ColumnBatch;
   /** Bytes of the record of a decided request. */
@@ -102,7 +102,7 @@ export class Door implements WriteDoor {
   async #writeHeld(request: WriteRequest): Promise<WriteOutcome> {
     const nowUs = this.#deps.clock.wallUs();
     const { cellsMax, lineBytesMax } = this.#options;
-    const decoded = await this.#deps.decoder.decode(request.body, {
+    const decoded = await this.#deps.decoders[request.format ?? 'line'].decode(request.body, {
       database: request.database,
       precision: request.precision,
       nowUs,

@@ -21,6 +21,7 @@ import { Flusher } from './buffer/flusher.ts';
 import { HotChunks } from './buffer/hot-chunks.ts';
 import { MeasurementBuffers } from './buffer/measurement-buffers.ts';
 import { LineDecoder } from './decode/line-protocol.ts';
+import { MessagePackDecoder } from './decode/msgpack/message-pack.ts';
 import { rejectedBatch } from './decode/rejected-rows.ts';
 import { Door } from './door.ts';
 import { ingestCounters } from './ingest-counters.ts';
@@ -119,16 +120,16 @@ function makeAdmission(deps: IntakeDeps, bufferBytes: () => number): Admission {
 
 function makeDoor(deps: IntakeDeps, admission: Admission, buffers: MeasurementBuffers): Door {
   const { registry, clock, metrics } = deps;
-  const decoder = new LineDecoder({
+  const decoding = {
     registry,
     monotonicMs: () => clock.monotonicMs(),
     seed: randomInt(2 ** 31),
     cacheBytesMax: seriesCacheBytesMax,
-  });
+  };
   return new Door(
     {
       admission,
-      decoder,
+      decoders: { line: new LineDecoder(decoding), msgpack: new MessagePackDecoder(decoding) },
       rejectedBatch: (rejected, request, nowUs) =>
         rejectedBatch(registry, rejected, request, nowUs),
       encode: encodeRequest,

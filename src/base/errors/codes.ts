@@ -130,6 +130,11 @@ export const errorCodes = {
     cause: 'The compression of a body is unknown or broken.',
     remedy: 'Send gzip, zstd or plain bytes, with the matching Content-Encoding.',
   },
+  HF_BODY_UNREADABLE: {
+    kind: 'input',
+    cause: 'Nothing in a body can be read as the format that its path takes.',
+    remedy: 'Send what the path takes: docs/MESSAGEPACK.md, docs/LINE-PROTOCOL.md.',
+  },
   HF_ROUTE_UNKNOWN: {
     kind: 'input',
     cause: 'There is nothing at this path.',

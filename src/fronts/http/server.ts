@@ -27,6 +27,7 @@ import { influxVersion, registerPing } from './routes/ping.ts';
 import { registerQuery } from './routes/query.ts';
 import { registerStatus } from './routes/status.ts';
 import { registerLineRoutes } from './routes/write-line.ts';
+import { registerMessagePackRoutes } from './routes/write-msgpack.ts';
 
 /** Go clients close an idle connection after 90 s; closing later than they do avoids the race. */
 const keepAliveMs = 120_000;
@@ -144,6 +145,7 @@ export class HttpFront {
   #register(app: FastifyInstance): void {
     const { status, metrics } = this.#deps;
     registerLineRoutes(app, this.#deps, this.#options);
+    registerMessagePackRoutes(app, this.#deps, this.#options);
     registerQuery(app, this.#deps, this.#options);
     registerInfluxQuery(app, this.#deps);
     registerPing(app, status.version);

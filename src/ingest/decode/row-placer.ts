@@ -1,7 +1,7 @@
 /**
- * Takes a scanned line into the request's columns, or says why it is not taken. All checks come
- * before the first cell is written, and the registry admits a row's columns all or none, so a bad
- * line leaves nothing behind: no cell, no column, no measurement.
+ * Takes a scanned line or row item into the request's columns, or says why it is not taken. All
+ * checks come before the first cell is written, and the registry admits a row's columns all or
+ * none, so a bad row leaves nothing behind: no cell, no column, no measurement.
  */
 import type { ColumnRef } from '../../base/model/schema.ts';
 import type { ColumnWish } from '../../storage/catalog/measurement-entry.ts';
@@ -12,10 +12,8 @@ import { byteSpace, type ByteSpace } from './bytes.ts';
 import type { ColumnBuilder } from './column-builder.ts';
 import type { FieldArrays } from './field-arrays.ts';
 import type { MeasurementLayout } from './layout.ts';
-import type { LineScanner } from './line-scanner.ts';
 import type { Series, SeriesCache } from './series-cache.ts';
 import { backslash, type Fault } from './series-parser.ts';
-import type { TimeReader } from './time-reader.ts';
 import {
   booleanForm,
   doubleForm,
@@ -39,8 +37,24 @@ export interface PlacerOptions {
   readonly request: number;
 }
 
+/** A row that a scanner has read. */
+export interface ScannedRow {
+  readonly series: Series | undefined;
+  readonly fields: FieldArrays;
+}
+
+/** The time of a row, by halves of its microseconds. */
+export interface RowTime {
+  readonly low: number;
+  readonly high: number;
+  /** True if it had finer digits. */
+  readonly cut: boolean;
+}
+
 export class RowPlacer {
   rows = 0;
+  /** Cells of the rows taken so far. */
+  cells = 0;
   duplicateFields = 0;
   cutTimeDigits = 0;
   integersAsFloats = 0;
@@ -51,7 +65,6 @@ export class RowPlacer {
   readonly #request: number;
   readonly #builders = new Map<number, BatchBuilder>();
   readonly #layouts = new Set<MeasurementLayout>();
-  #cells = 0;
   #unescaped: ByteSpace = byteSpace(new Uint8Array(64));
 
   constructor({ registry, database, cellsMax, line, request }: PlacerOptions) {
@@ -68,11 +81,11 @@ export class RowPlacer {
   }
 
   /** Takes the line that `scanner` read; undefined if it was taken. */
-  place(scanner: LineScanner, time: TimeReader, cache: SeriesCache): Fault | undefined {
+  place(scanner: ScannedRow, time: RowTime, cache: SeriesCache): Fault | undefined {
     const series = present(scanner.series, 'series of the line');
     const { layout } = series;
     const cells = series.tagSlots.length + scanner.fields.count - scanner.fields.duplicates;
-    if (this.#cells + cells > this.#cellsMax) {
+    if (this.cells + cells > this.#cellsMax) {
       return { kind: 'cap', reason: `max cells per request exceeded: ${this.#cellsMax}` };
     }
     if (!this.#isKnown(scanner, series, cache)) {
@@ -89,7 +102,7 @@ export class RowPlacer {
     }
     this.#putFields(scanner, builder, cache);
     builder.endRow(series.local, time.low, time.high);
-    this.#cells += cells;
+    this.cells += cells;
     this.rows += 1;
     this.duplicateFields += scanner.fields.duplicates;
     if (time.cut) this.cutTimeDigits += 1;
@@ -106,7 +119,7 @@ export class RowPlacer {
   }
 
   /** True if the columns of all the line's tags and fields stand. */
-  #isKnown(scanner: LineScanner, series: Series, cache: SeriesCache): boolean {
+  #isKnown(scanner: ScannedRow, series: Series, cache: SeriesCache): boolean {
     const { slots, forms, count } = scanner.fields;
     if (!series.admitted && !series.hasColumns) return false;
     for (let place = 0; place < count; place += 1) {
@@ -116,7 +129,7 @@ export class RowPlacer {
     return true;
   }
 
-  #admit(scanner: LineScanner, series: Series, cache: SeriesCache): Fault | undefined {
+  #admit(scanner: ScannedRow, series: Series, cache: SeriesCache): Fault | undefined {
     const wishes: ColumnWish[] = [];
     for (const { spelling } of series.tagSlots) {
       wishes.push({ kind: 'tag', spelling, form: 'string' });
@@ -144,7 +157,7 @@ export class RowPlacer {
     return undefined;
   }
 
-  #builderFor(layout: MeasurementLayout, series: Series, scanner: LineScanner): BatchBuilder {
+  #builderFor(layout: MeasurementLayout, series: Series, scanner: ScannedRow): BatchBuilder {
     const id = present(layout.measurementId, 'id of an admitted measurement');
     let builder = this.#builders.get(id);
     if (builder === undefined) {
@@ -161,7 +174,7 @@ export class RowPlacer {
     return builder;
   }
 
-  #putFields(scanner: LineScanner, builder: BatchBuilder, cache: SeriesCache): void {
+  #putFields(scanner: ScannedRow, builder: BatchBuilder, cache: SeriesCache): void {
     const { fields } = scanner;
     const { slots, forms, numbers, words, overruled, count } = fields;
     const row = builder.rowCount;

@@ -40,6 +40,8 @@ export interface ColumnWish {
 export interface Refusal {
   readonly kind: 'parse' | 'conflict' | 'cap';
   readonly reason: string;
+  /** Place of the wish that is refused, if it is one of several. */
+  readonly wish?: number;
 }
 
 /** `fits`: the column stands. `adds`: one physical column would be made. */

@@ -67,10 +67,10 @@ export function admitRow(
   if (refusal !== undefined) return refusal;
   const entry = known ?? view.create(database, measurement);
   const columns: ColumnRef[] = [];
-  for (const wish of wishes) {
+  for (const [index, wish] of wishes.entries()) {
     const column = entry.column(wish);
     // Two wishes of one row may meet in a column that was free before: a string and a number.
-    if ('reason' in column) return column;
+    if ('reason' in column) return { ...column, wish: index };
     columns.push(column);
   }
   return { entry, columns };
@@ -113,10 +113,10 @@ function wishProblem(
   wishes: readonly ColumnWish[],
 ): Refusal | undefined {
   let count = entry?.columnCount ?? 0;
-  for (const wish of wishes) {
+  for (const [index, wish] of wishes.entries()) {
     const outlook = entry?.outlook(wish) ?? 'adds';
     if (outlook === 'fits') continue;
-    if (outlook !== 'adds') return outlook;
+    if (outlook !== 'adds') return { ...outlook, wish: index };
     const what = wish.kind === 'tag' ? 'tag key' : 'field key';
     const reason = nameProblem(what, wish.spelling, nameBytesMax);
     if (reason !== undefined) return { kind: 'parse', reason };

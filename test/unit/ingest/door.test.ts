@@ -52,22 +52,23 @@ function compose() {
       entered.push(`to ${lsn}`);
     },
   };
+  const decoder = {
+    decode: () =>
+      Promise.resolve({
+        batches,
+        rows: 5,
+        rejected: [],
+        rejectedLines: 0,
+        counters,
+        free: () => {
+          entered.push('freed');
+        },
+      }),
+  };
   const door = new Door(
     {
       admission,
-      decoder: {
-        decode: () =>
-          Promise.resolve({
-            batches,
-            rows: 5,
-            rejected: [],
-            rejectedLines: 0,
-            counters,
-            free: () => {
-              entered.push('freed');
-            },
-          }),
-      },
+      decoders: { line: decoder, msgpack: decoder },
       rejectedBatch: () => smallBatch(1, 1),
       encode: () => new Uint8Array(8),
       log: () => ({
