@@ -25,7 +25,7 @@ import { Alarms } from './base/telemetry/alarms.ts';
 import type { Logger } from './base/telemetry/log.ts';
 import { Metrics } from './base/telemetry/metrics.ts';
 import { Figures } from './fronts/figures.ts';
-import { HttpFront } from './fronts/http/server.ts';
+import { Fronts } from './fronts/fronts.ts';
 import { StatusReport, type GatewayPhase } from './fronts/status.ts';
 import { showFlushAlarms } from './ingest/buffer/flush-alarms.ts';
 import type { CommitOrder } from './ingest/buffer/flush-order.ts';
@@ -48,7 +48,7 @@ import { queryHost } from './query/snapshots.ts';
 import { Databases } from './storage/catalog/databases.ts';
 import { SchemaRegistry } from './storage/catalog/schema-registry.ts';
 import { EncoderPool } from './storage/parquet/encoder-pool.ts';
-import { refuseTakenAddress } from './system/address.ts';
+import { refuseTakenAddress, refuseTakenDatagramAddress } from './system/address.ts';
 import { refuseCaseInsensitive } from './system/file-system.ts';
 import { acquireDataLock, type DataLock } from './system/lock.ts';
 import { RestartWatch } from './system/restart-watch.ts';
@@ -135,6 +135,7 @@ export async function startGateway(
     refuseCaseInsensitive(parts.files, directories.root);
     refuseNewerWal(parts.files, directories.wal);
     await refuseTakenAddress(config.server);
+    if (config.server.udp !== undefined) await refuseTakenDatagramAddress(config.server.udp);
     commits = await CommitClient.open({
       thread: parts.threads.commit,
       root: directories.root,
@@ -195,7 +196,7 @@ class RunningGateway implements Gateway {
   readonly #restartWatch = new RestartWatch(giveUpMs, this.#failure.resolve);
   readonly #queries: Queries;
   readonly #figures: Figures;
-  readonly #http: HttpFront;
+  readonly #fronts: Fronts;
   #recovery = { bytes: 0, bytesTotal: 0, rows: 0, skipped: 0, unreadable: 0 };
   #wal: WalClient | undefined;
   #phase: GatewayPhase = 'recovering';
@@ -221,11 +222,11 @@ class RunningGateway implements Gateway {
       phase: () => this.#phase,
       recovery: () => this.#recovery,
     });
-    this.#http = this.#makeHttp();
+    this.#fronts = this.#makeFronts();
   }
 
   get url(): string {
-    return this.#http.url;
+    return this.#fronts.url;
   }
 
   /** Listens, starts the query process, and begins to replay the log. */
@@ -249,7 +250,7 @@ class RunningGateway implements Gateway {
       else logger.warn({ kind, ...details }, message);
     });
     commits.onExit(this.#failure.resolve);
-    await this.#http.open();
+    await this.#fronts.open();
     this.#queries.start();
     encoder.warm();
     space.start();
@@ -269,12 +270,12 @@ class RunningGateway implements Gateway {
     this.#recovering = this.#recover();
   }
 
-  close(): Promise<void> {
   abandon(): boolean {
     const { shutdownTimeoutMs } = this.#opened.config.server;
     return this.#wal?.syncAtOnce(shutdownTimeoutMs) ?? true;
   }
 
+  close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
@@ -286,13 +287,13 @@ class RunningGateway implements Gateway {
     const leftMs = () => Math.max(0, endMs - clock.monotonicMs());
     this.#phase = 'stopping';
     this.#intake.admission.stop();
-    await within(this.#http.drain(), leftMs() / 3);
+    await within(this.#fronts.drain(), leftMs() / 3);
     const filed = await this.#intake.flusher.flushAll((leftMs() * 2) / 3);
     if (!filed) logger.warn({}, 'rows are left in the log; they are filed after the next start');
     this.#intake.flusher.stop();
     clearInterval(this.#watch);
     space.stop();
-    await this.#http.close();
+    await this.#fronts.close();
     const wait = [() => this.#recovering, () => this.#wal?.close(), () => commits.close()];
     const ends = [() => this.#queries.close(), ...wait, () => encoder.close()];
     // A thread that may still write keeps the directory: the hold then ends with the process.
@@ -403,8 +404,8 @@ class RunningGateway implements Gateway {
     return new Queries({ host, files, clock }, options);
   }
 
-  #makeHttp(): HttpFront {
-    const { config, parts, commits, registry, metrics, logger } = this.#opened;
+  #makeFronts(): Fronts {
+    const { config, parts, commits, registry, metrics, alarms, logger } = this.#opened;
     const status = new StatusReport({
       sources: this.#figures.sources(),
       clock: parts.clock,
@@ -415,8 +416,8 @@ class RunningGateway implements Gateway {
     const { server, query, wal } = config;
     const { door } = this.#intake;
     const queries = this.#queries;
-    return new HttpFront(
-      { door, queries, databases, status, metrics, logger, clock: parts.clock, decompress },
+    return new Fronts(
+      { door, queries, databases, status, metrics, alarms, logger, clock: parts.clock, decompress },
       { ...server, queryTimeoutMs: query.timeoutMs, durability: wal.durability },
     );
   }

@@ -13,7 +13,8 @@ import type { ColumnBatch, RequestBatch } from '../base/model/column-batch.ts';
 import { asGatewayError, GatewayError } from '../base/errors/gateway-error.ts';
 import type { Admission } from './admission.ts';
 import type { DecodeCounters, Decoded, DecodeOptions, Rejection } from './decode/types.ts';
-import type { WriteDoor, WriteFormat, WriteOutcome, WriteRequest } from './door-types.ts';
+import type { WriteDoor, WriteOutcome, WriteRequest } from './door-types.ts';
+import type { FutureRows } from './future-rows.ts';
 
 /** The decoder of one format. */
 export interface Decoder {
@@ -51,6 +52,7 @@ export interface DoorDeps {
   databaseExists(name: string): boolean;
   /** Figures for the metrics; called once per request that was kept. */
   count(request: WriteRequest, outcome: WriteOutcome, counters: DecodeCounters): void;
+  readonly futureRows: Pick<FutureRows, 'find' | 'note'>;
 }
 
 export interface DoorOptions {
@@ -118,9 +120,11 @@ export class Door implements WriteDoor {
     }
     const letters = rejected.length > 0 ? [this.#deps.rejectedBatch(rejected, request, nowUs)] : [];
     const batches = [...decoded.batches, ...letters];
+    const future = this.#deps.futureRows.find(batches, nowUs);
     // The clock has no judge yet: every server time counts as trusted.
     if (batches.length > 0) await this.#keep({ batches, serverTimeUs: nowUs, clockTrusted: true });
     decoded.free();
+    if (future.length > 0) this.#deps.futureRows.note(future, request);
     const outcome = { rows: decoded.rows, rejected, rejectedLines };
     this.#deps.count(request, outcome, decoded.counters);
     return outcome;

@@ -7,6 +7,7 @@ import type { Config } from '../base/config/derive.ts';
 import type { Files } from '../base/disk/files.ts';
 import { present } from '../base/lib/assert.ts';
 import type { Clock } from '../base/lib/clock.ts';
+import type { AlarmRecorder } from '../base/telemetry/alarms.ts';
 import type { Metrics } from '../base/telemetry/metrics.ts';
 import type { CommitClient } from '../log/journal/commit-client.ts';
 import { encodeRequest } from '../log/wal/request-record.ts';
@@ -24,6 +25,7 @@ import { LineDecoder } from './decode/line-protocol.ts';
 import { MessagePackDecoder } from './decode/msgpack/message-pack.ts';
 import { rejectedBatch } from './decode/rejected-rows.ts';
 import { Door } from './door.ts';
+import { FutureRows } from './future-rows.ts';
 import { ingestCounters } from './ingest-counters.ts';
 
 export interface IntakeDeps {
@@ -31,6 +33,7 @@ export interface IntakeDeps {
   readonly files: Files;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  readonly alarms: AlarmRecorder;
   readonly commits: CommitClient;
   readonly registry: SchemaRegistry;
   readonly encoder: Encoder;
@@ -138,6 +141,7 @@ function makeDoor(deps: IntakeDeps, admission: Admission, buffers: MeasurementBu
       clock,
       databaseExists: (name) => registry.hasDatabase(name),
       count: ingestCounters(metrics),
+      futureRows: new FutureRows(deps, { limitMs: deps.config.ingest.futureMsMax }),
     },
     deps.config.ingest,
   );

@@ -3,6 +3,7 @@
  * ends at the address alone, again and again under a supervisor, must not open the logs each time,
  * because each opening spends numbers and makes segments (commit-protocol L3). Main thread.
  */
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { GatewayError } from '../base/errors/gateway-error.ts';
@@ -20,6 +21,19 @@ export function listenError({ host, port }: Address, cause: unknown): GatewayErr
     cause,
     details: { host, port, errno: reason },
   });
+}
+
+/** As `refuseTakenAddress`, for a front that takes datagrams. */
+export async function refuseTakenDatagramAddress(address: Address): Promise<void> {
+  const socket = createSocket(address.host.includes(':') ? 'udp6' : 'udp4');
+  try {
+    socket.bind({ address: address.host, port: address.port, exclusive: true });
+    await once(socket, 'listening');
+  } catch (error) {
+    throw listenError(address, error);
+  } finally {
+    socket.close();
+  }
 }
 
 /**

@@ -18,7 +18,17 @@ export type SyncMode = 'fdatasync' | 'fsync' | 'dsync' | 'async';
 /** What an answered write has reached; `synced` needs no header, the others are named in one. */
 export type Durability = 'synced' | 'async' | 'memory';
 
+/** Where line protocol comes in over UDP, and what its datagrams do not say themselves. */
+export interface DatagramConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly precision: RawConfig['server.udp_precision'];
+}
+
 export interface ServerConfig {
+  /** Undefined: off. */
+  readonly udp: DatagramConfig | undefined;
   readonly host: string;
   readonly port: number;
   readonly maxBodyBytes: number;
@@ -46,6 +56,8 @@ export interface IngestConfig {
   readonly bufferAgeMaxMs: number;
   readonly memoryBytes: number;
   readonly createDatabases: boolean;
+  /** How far ahead of the clock a row may be dated without an alarm. */
+  readonly futureMsMax: number;
   readonly databasesMax: number;
   readonly measurementsMax: number;
   readonly columnsMax: number;
@@ -127,11 +139,14 @@ function inMebibytes(bytes: number): string {
 const loopbackHosts = /^(127(?:\.\d{1,3}){3}|::1)$/;
 
 /** Host and port of `listen`. @throws HF_CONFIG for other than loopback addresses. */
-export function parseListen(listen: string): { host: string; port: number } {
+export function parseListen(
+  listen: string,
+  option: 'server.listen' | 'server.udp_listen' = 'server.listen',
+): { host: string; port: number } {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(listen.trim());
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) {
-    throw new GatewayError('HF_CONFIG', `server.listen: '${listen}' is not ADDRESS:PORT`);
+    throw new GatewayError('HF_CONFIG', `${option}: '${listen}' is not ADDRESS:PORT`);
   }
   const named = match[1] ?? match[2] ?? '';
   // The name is not looked up: a changed hosts file must not open the gateway to the network.
@@ -139,11 +154,19 @@ export function parseListen(listen: string): { host: string; port: number } {
   if (!loopbackHosts.test(host)) {
     throw new GatewayError(
       'HF_CONFIG',
-      `server.listen: ${listen} is not a loopback address. This version has no tokens yet and ` +
+      `${option}: ${listen} is not a loopback address. This version has no tokens yet and ` +
         'serves programs of this machine only; use 127.0.0.1 or [::1].',
     );
   }
   return { host, port };
+}
+
+function deriveDatagrams(raw: RawConfig): DatagramConfig | undefined {
+  const listen = raw['server.udp_listen'];
+  if (listen === '') return undefined;
+  const address = parseListen(listen, 'server.udp_listen');
+  const database = raw['server.udp_database'];
+  return { ...address, database, precision: raw['server.udp_precision'] };
 }
 
 function refuseTokens(raw: RawConfig): void {
@@ -182,6 +205,7 @@ function deriveIngest(
     bufferAgeMaxMs: ageMaxMs,
     memoryBytes,
     createDatabases: raw['ingest.create_databases'],
+    futureMsMax: raw['ingest.future_limit'],
     databasesMax: raw['ingest.databases_max'],
     measurementsMax: raw['ingest.measurements_max'],
     columnsMax: raw['ingest.columns_max'],
@@ -318,6 +342,7 @@ export function deriveConfig(raw: RawConfig, host: HostFacts): Config {
   const encoders = clamp(Math.floor(host.cores / 4), 1, 8);
   return freezeDeep({
     server: {
+      udp: deriveDatagrams(raw),
       host: address,
       port,
       maxBodyBytes,

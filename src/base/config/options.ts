@@ -85,6 +85,25 @@ export const options = {
       'After SIGTERM, answers and flushes end within it. What is not flushed by then stays in ' +
       'the log and is read again at the next start.',
   },
+  'server.udp_listen': {
+    type: 'string',
+    default: '',
+    text:
+      'Address and port for line protocol over UDP, such as 127.0.0.1:8089; empty is off. Only ' +
+      'loopback addresses are accepted until tokens exist. UDP has no answer: what cannot be ' +
+      'taken is lost, counted, and raises an alarm.',
+  },
+  'server.udp_database': {
+    type: 'string',
+    default: 'default',
+    text: 'Database of what comes over UDP.',
+  },
+  'server.udp_precision': {
+    type: 'enum',
+    values: ['n', 'us', 'ms', 's', 'm', 'h'],
+    default: 'n',
+    text: 'Unit of the times that come over UDP.',
+  },
   'auth.mode': {
     type: 'enum',
     values: ['auto', 'open', 'required'],
@@ -157,6 +176,14 @@ export const options = {
     type: 'boolean',
     default: 'true',
     text: 'Create a database when a write names one that is not there; else such a write gets 404.',
+  },
+  'ingest.future_limit': {
+    type: 'duration',
+    default: '1d',
+    min: 1000,
+    text:
+      'Rows dated further ahead of the clock than this are kept, counted, and raise an alarm that ' +
+      'names sender and measurement.',
   },
   'ingest.databases_max': {
     type: 'integer',

@@ -68,6 +68,20 @@ export const metricTable = {
     type: 'counter',
     help: 'Fields given twice in one line; the last one counts.',
   },
+  holdfast_ingest_future_rows_total: {
+    type: 'counter',
+    help: 'Rows dated further ahead than ingest.future_limit; they were kept.',
+    labels: ['dialect'],
+  },
+  holdfast_udp_datagrams_total: {
+    type: 'counter',
+    help: 'Datagrams whose good rows were kept.',
+  },
+  holdfast_udp_dropped_datagrams_total: {
+    type: 'counter',
+    help: 'Datagrams that could not be taken and are lost, by error code.',
+    labels: ['code'],
+  },
   holdfast_ingest_renamed_columns_total: {
     type: 'counter',
     help: 'Columns that got another SQL name because theirs was taken.',

@@ -80,6 +80,7 @@ function compose() {
       clock: new FakeClock(),
       databaseExists: () => true,
       count: () => undefined,
+      futureRows: { find: () => [], note: () => undefined },
     },
     { cellsMax: 1e6, lineBytesMax: 1e6, createDatabases: true },
   );
