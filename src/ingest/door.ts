@@ -13,7 +13,7 @@ import type { ColumnBatch, RequestBatch } from '../base/model/column-batch.ts';
 import { asGatewayError, GatewayError } from '../base/errors/gateway-error.ts';
 import type { Admission } from './admission.ts';
 import type { DecodeCounters, Decoded, DecodeOptions, Rejection } from './decode/types.ts';
-import type { WriteDoor, WriteOutcome, WriteRequest } from './door-types.ts';
+import type { WriteDoor, WriteFormat, WriteOutcome, WriteRequest } from './door-types.ts';
 import type { FutureRows } from './future-rows.ts';
 
 /** The decoder of one format. */
