@@ -91,6 +91,8 @@ export interface LogReplay {
    * snapshot on (journal).
    */
   onRecord(record: LogRecord, place: RecordPlace): void;
+  /** True: no payload is used after `onRecord` has returned, so its memory serves the next ones. */
+  readonly payloadsPass?: boolean;
   /**
    * Before the records that it speaks of are given: every one up to `number` is on the device.
    * What comes above it may be in the page cache only, until the fresh segment stands.

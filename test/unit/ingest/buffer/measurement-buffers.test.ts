@@ -332,3 +332,49 @@ t.test('sizes and age are those of rows that no commit has filed', (test) => {
   test.strictSame(buffers.sizes(), { 'd.m16': 4, 'd.m17': 5 });
   test.end();
 });
+
+t.test('series that come again in runs, in any order, keep their strings', (test) => {
+  const run = fc.record({
+    from: fc.nat(80),
+    count: fc.integer({ min: 1, max: 90 }),
+    step: fc.constantFrom(1, 1, 1, 7),
+  });
+  fc.assert(
+    fc.property(fc.array(run, { minLength: 1, maxLength: 12 }), (runs) => {
+      const { buffers } = buffersWith();
+      const expected: string[] = [];
+      let lsn = 1;
+      for (const { from, count, step } of runs) {
+        const hosts = Array.from({ length: count }, (_, index) => `host_${from + index * step}`);
+        const column = columnValues({
+          column: columnRef(0, 'tag', 'string', 'host'),
+          values: hosts,
+        });
+        buffers.append(
+          {
+            measurementId: 16,
+            database: 'd',
+            measurement: 'm',
+            hasIdentity: true,
+            rowCount: count,
+            times: new BigInt64Array(count),
+            columns: [column],
+          },
+          lsn,
+          0,
+        );
+        buffers.recordEntered(lsn + count - 1);
+        lsn += count;
+        expected.push(...hosts);
+      }
+      const [hot] = buffers.hot(16);
+      const rows = hot === undefined ? [] : plainRows(hot.rows.view());
+      test.strictSame(
+        rows.map((row) => row.at(1)),
+        expected,
+      );
+    }),
+    { numRuns: 60 },
+  );
+  test.end();
+});
