@@ -12,7 +12,9 @@
 import type { Config } from './base/config/derive.ts';
 import {
   gatewayIdOf,
+  hotDirectories,
   makeDataDirectories,
+  withHotMemory,
   type DataDirectories,
 } from './base/disk/data-directory.ts';
 import { diskBytes } from './base/disk/disk-size.ts';
@@ -145,7 +147,8 @@ export async function startGateway(
       orphans: directories.orphans,
       ...config.journal,
     });
-    const opened = openParts(config, logger, parts, lock, directories, commits);
+    const places = withHotMemory(parts.files, directories, config.ingest.memoryBytes);
+    const opened = openParts(config, logger, parts, lock, places, commits);
     const gateway = new RunningGateway(opened);
     await gateway.open();
     return gateway;
@@ -383,7 +386,7 @@ class RunningGateway implements Gateway {
       ...this.#opened,
       files,
       clock,
-      hotDirectory: directories.hot,
+      hotDirectories: hotDirectories(directories),
       ...(commitOrder === undefined ? {} : { commitOrder }),
       wal: () => this.#wal,
       recovering: () => this.#phase === 'recovering',

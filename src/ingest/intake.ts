@@ -37,7 +37,8 @@ export interface IntakeDeps {
   readonly commits: CommitClient;
   readonly registry: SchemaRegistry;
   readonly encoder: Encoder;
-  readonly hotDirectory: string;
+  /** In the order in which hot chunks are to go there. */
+  readonly hotDirectories: readonly string[];
   readonly commitOrder?: CommitOrder;
   /** Undefined until the log is read. */
   wal(): WalClient | undefined;
@@ -73,7 +74,7 @@ export function assembleIntake(deps: IntakeDeps): Intake {
     memoryBytesMax: ingest.memoryBytes,
     hashSeed: randomInt(2 ** 31),
   });
-  const hot = new HotChunks({ buffers, encoder, files }, { directory: deps.hotDirectory });
+  const hot = new HotChunks({ buffers, encoder, files }, { directories: deps.hotDirectories });
   const admission = makeAdmission(deps, () => buffers.bytes + hot.bytes);
   const door = makeDoor(deps, admission, buffers);
   return { buffers, hot, flusher: makeFlusher(deps, buffers), admission, door };

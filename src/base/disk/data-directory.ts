@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { Files } from './files.ts';
+import { makeMemoryDirectory } from './memory-directory.ts';
 
 /** Absolute paths. */
 export interface DataDirectories {
@@ -18,6 +19,8 @@ export interface DataDirectories {
   readonly cache: string;
   /** Hot chunks, spilled queries and sockets: nothing in them outlives the process. */
   readonly hot: string;
+  /** In memory; hot chunks go there before they go to `hot`. */
+  readonly hotMemory?: string;
   readonly spill: string;
   readonly run: string;
 }
@@ -55,6 +58,23 @@ export function makeDataDirectories(files: Files, root: string, wal: string): Da
   // A start that was killed may have made some of them and synced none.
   files.syncDirectory(root);
   return directories;
+}
+
+/** Returns `directories` with one in memory for hot chunks, if `bytes` of them find room there. */
+export function withHotMemory(
+  files: Files,
+  directories: DataDirectories,
+  bytes: number,
+): DataDirectories {
+  const { root } = directories;
+  const gatewayId = gatewayIdOf(files, root);
+  const hotMemory = makeMemoryDirectory({ gatewayId, dataDirectory: root, bytes });
+  return hotMemory === undefined ? directories : { ...directories, hotMemory };
+}
+
+/** Where hot chunks go, the better place first. */
+export function hotDirectories({ hot, hotMemory }: DataDirectories): readonly string[] {
+  return hotMemory === undefined ? [hot] : [hotMemory, hot];
 }
 
 const idName = 'gateway-id';
