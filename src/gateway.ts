@@ -43,6 +43,7 @@ import { refuseNewerWal } from './log/wal/newer-format.ts';
 import { decodeRequest } from './log/wal/request-record.ts';
 import { WalClient } from './log/wal/wal-client.ts';
 import { UnreadableRecords } from './log/wal/unreadable-records.ts';
+import { claimWalHome } from './log/wal/wal-home.ts';
 import { walOptions } from './log/wal/wal-options.ts';
 import { Queries } from './query/queries.ts';
 import { queryOptions } from './query/query-options.ts';
@@ -122,7 +123,8 @@ interface Opened {
 
 /**
  * Starts a gateway; resolves when it listens. Queries wait and writes get 503 until `recovered`.
- * @throws HF_DATA_LOCKED, HF_FORMAT_NEWER, HF_LISTEN, HF_IO; what was opened is closed again
+ * @throws HF_DATA_LOCKED, HF_FORMAT_NEWER, HF_WAL_LEFT, HF_WAL_FOREIGN, HF_LISTEN, HF_IO; what was
+ * opened is closed again
  */
 export async function startGateway(
   config: Config,
@@ -138,6 +140,9 @@ export async function startGateway(
     refuseNewerWal(parts.files, directories.wal);
     await refuseTakenAddress(config.server);
     if (config.server.udp !== undefined) await refuseTakenDatagramAddress(config.server.udp);
+    const { root, journal, wal } = directories;
+    const gatewayId = gatewayIdOf(parts.files, root);
+    claimWalHome({ files: parts.files, root, journal, wal, gatewayId });
     commits = await CommitClient.open({
       thread: parts.threads.commit,
       root: directories.root,

@@ -259,7 +259,10 @@ export const options = {
     type: 'string',
     default: '',
     aliases: [{ name: 'WAL_DIR' }, { name: 'ARC_WAL_DIRECTORY' }],
-    text: 'Folder of the write-ahead log; empty is `wal` in storage.data_dir.',
+    text:
+      'Folder of the write-ahead log; empty is `wal` in storage.data_dir. To change it, stop the ' +
+      'gateway and move all files of the folder; a start that would leave unfiled rows behind, or ' +
+      'finds the log of another gateway, is refused.',
   },
   'wal.sync_mode': {
     type: 'enum',

@@ -81,22 +81,30 @@ const idName = 'gateway-id';
 
 /** The id of this data directory, made at its first start; part of its names at targets. */
 export function gatewayIdOf(files: Files, root: string): string {
-  const path = join(root, idName);
-  const known = readText(files, path);
+  const known = readText(files, join(root, idName));
   if (known !== undefined) return known;
   const id = randomUUID();
-  const staged = join(root, `.tmp-${idName}`);
-  files.unlink(staged);
-  const file = files.open(staged, 'create');
-  file.write([Buffer.from(`${id}\n`)], 0);
-  file.sync('fdatasync');
-  file.close();
-  files.rename(staged, path);
-  files.syncDirectory(root);
+  writeText(files, root, idName, id);
   return id;
 }
 
-function readText(files: Files, path: string): string | undefined {
+/**
+ * Returns after the file `name` in `directory` holds `text` and a line end, durably; a crash leaves
+ * the old text or the new one. @throws HF_IO, HF_DISK_FULL
+ */
+export function writeText(files: Files, directory: string, name: string, text: string): void {
+  const staged = join(directory, `.tmp-${name}`);
+  files.unlink(staged);
+  const file = files.open(staged, 'create');
+  file.write([Buffer.from(`${text}\n`)], 0);
+  file.sync('fdatasync');
+  file.close();
+  files.rename(staged, join(directory, name));
+  files.syncDirectory(directory);
+}
+
+/** The text of a small file without its line end, or undefined if there is none. */
+export function readText(files: Files, path: string): string | undefined {
   const size = files.size(path);
   if (size === undefined) return undefined;
   const file = files.open(path, 'read');

@@ -75,6 +75,20 @@ export const errorCodes = {
     cause: 'The thread of the write-ahead log ended; no write can be made durable.',
     remedy: 'Holdfast stops and is restarted; what was acknowledged is in the log. Report it.',
   },
+  HF_WAL_FOREIGN: {
+    kind: 'environment',
+    cause: 'The directory of wal.dir holds the write-ahead log of another gateway.',
+    remedy: 'Set wal.dir to a directory of its own, or start the gateway whose log it is.',
+  },
+  HF_WAL_LEFT: {
+    kind: 'environment',
+    cause:
+      'The write-ahead log is not in wal.dir, and where it was at the last start there are rows ' +
+      'that are in no file, or nothing can be seen; the message names both places.',
+    remedy:
+      'Mount its disk, set wal.dir back, or move all files of the old directory to the new one. ' +
+      'Only if the log is lost for good: remove `wal-place` from the data directory.',
+  },
   HF_JOURNAL_RECORD_BAD: {
     kind: 'corrupt',
     cause: 'The content of a commit journal record makes no sense although its checksum holds.',
