@@ -203,3 +203,40 @@ void t.test('bad items are told and kept, good ones are taken', async (t) => {
   t.equal((await send(good(9))).status, 204, 'and the next good one is taken');
   t.equal(await gateway.count('d.g'), 6);
 });
+
+void t.test(
+  'a columnar column finds its place by its spelling, and keeps it over a start',
+  async (t) => {
+    const gateway = await RealGateway.start(t);
+    const send = senderOf(gateway);
+    const columnar = (at: number, x: string) =>
+      send({ m: 'p', columns: { time: [second + at], x: [x] } });
+    const row = (at: number, fields: object, tags: object) =>
+      send({ m: 'p', t: second + at, fields, tags });
+    t.equal((await row(1, { x: 'field' }, {})).status, 204);
+    t.equal((await columnar(2, 'first')).status, 204);
+    t.equal(
+      (await row(3, { y: new Float(1) }, { x: 'tag' })).status,
+      204,
+      'a tag of that spelling',
+    );
+    t.equal((await columnar(4, 'second')).status, 204);
+    const expected = [
+      [BigInt(second + 1), 'field', null],
+      [BigInt(second + 2), 'first', null],
+      [BigInt(second + 3), null, 'tag'],
+      [BigInt(second + 4), 'second', null],
+    ];
+    const sql = 'SELECT epoch(time)::BIGINT, x, x__2 FROM d.p ORDER BY time';
+    t.same(await gateway.select(sql), expected);
+    await gateway.kill();
+    await gateway.startAgain();
+    t.equal((await columnar(5, 'after a kill')).status, 204);
+    const killed = [...expected, [BigInt(second + 5), 'after a kill', null]];
+    t.same(await gateway.select(sql), killed);
+    await gateway.stop();
+    await gateway.startAgain();
+    t.equal((await columnar(6, 'after a stop')).status, 204);
+    t.same(await gateway.select(sql), [...killed, [BigInt(second + 6), 'after a stop', null]]);
+  },
+);
