@@ -15,7 +15,7 @@ import type { WalClient } from '../log/wal/wal-client.ts';
 import type { SchemaRegistry } from '../storage/catalog/schema-registry.ts';
 import type { Encoder } from '../storage/parquet/types.ts';
 import { Admission } from './admission.ts';
-import { commitAfterSync } from './buffer/commit-after-sync.ts';
+import { commitAfterSync, encodeAfterSync } from './buffer/commit-after-sync.ts';
 import type { CommitOrder } from './buffer/flush-order.ts';
 import { flushLimits } from './buffer/flush-policy.ts';
 import { Flusher } from './buffer/flusher.ts';
@@ -84,15 +84,13 @@ function makeFlusher(deps: IntakeDeps, buffers: MeasurementBuffers): Flusher {
   const { commits, encoder, registry, clock, commitOrder } = deps;
   const { ingest, parquet, wal } = deps.config;
   // Without background syncs nobody else would let the commit go on (P4).
-  const committer =
-    wal.durability === 'synced'
-      ? commits
-      : commitAfterSync(commits, () => deps.wal()?.sync() ?? Promise.resolve());
+  const sync = () => deps.wal()?.sync() ?? Promise.resolve();
+  const isSynced = wal.durability === 'synced';
   return new Flusher(
     {
       buffers,
-      encoder,
-      committer,
+      encoder: isSynced ? encoder : encodeAfterSync(encoder, sync),
+      committer: isSynced ? commits : commitAfterSync(commits, sync),
       schema: registry,
       clock,
       walBytes: () => deps.wal()?.status().bytesLive ?? 0,
@@ -118,7 +116,12 @@ function makeAdmission(deps: IntakeDeps, bufferBytes: () => number): Admission {
       walOldestUnsyncedMs: () => deps.wal()?.oldestUnsyncedMs ?? 0,
       bufferBytes,
     },
-    { memoryBytesMax: ingest.memoryBytes, walBytesMax: wal.bytesMax, unsyncedMsMax },
+    {
+      // What the log keeps of answered requests until their sync is part of the memory.
+      memoryBytesMax: ingest.memoryBytes - (wal.durability === 'synced' ? 0 : wal.unsyncedBytesMax),
+      walBytesMax: wal.bytesMax,
+      unsyncedMsMax,
+    },
   );
 }
 

@@ -66,7 +66,7 @@ export interface LogOptions {
   readonly randomSalt: () => number;
   /**
    * Mode `async`: unsynced payload bytes kept for carrying over; an append that passes this is
-   * synced at once. Default 64 MiB.
+   * synced at once. Default 8 MiB.
    */
   readonly unsyncedBytesMax?: number;
   readonly observer?: LogObserver;

@@ -57,7 +57,7 @@ interface ActiveSegment extends OpenSegment {
   hasGroups: boolean;
 }
 
-const unsyncedBytesMaxDefault = 64 << 20;
+const unsyncedBytesMaxDefault = 8 << 20;
 
 export class Log implements AppendLog {
   readonly #options: LogOptions;

@@ -83,6 +83,8 @@ export interface WalConfig {
   readonly bytesMax: number;
   /** Bytes that may wait for the log's thread. */
   readonly queueBytesMax: number;
+  /** Mode async: bytes of answered requests that wait for their sync; at it one is made at once. */
+  readonly unsyncedBytesMax: number;
 }
 
 export interface JournalConfig {
@@ -121,6 +123,9 @@ export const memoryShareMax = 0.75;
 const journalSnapshotBytes = 16 * mib;
 
 const journalSegmentBytes = mib;
+
+/** As much as one group of the log: more unsynced rows gain nothing and cost memory. */
+const unsyncedBytesMost = 8 * mib;
 
 function clamp(value: number, least: number, most: number): number {
   return Math.min(Math.max(value, least), most);
@@ -242,6 +247,7 @@ function deriveWal(
     segmentAgeMs: raw['wal.segment_age'],
     bytesMax,
     queueBytesMax: Math.floor(ingest.memoryBytes / 4),
+    unsyncedBytesMax: Math.min(unsyncedBytesMost, Math.floor(ingest.memoryBytes / 8)),
   } as const;
   // Commits are durable in every mode: a file that a lost commit named would be lost with it.
   const journalMode = mode === 'async' ? 'fdatasync' : mode;

@@ -169,7 +169,8 @@ export const options = {
     default: 'auto',
     min: 8 * mib,
     text:
-      'Bytes for all buffers, queued flushes and hot chunks together; beyond it writes get 503. ' +
+      'Bytes for all buffers, queued flushes and hot chunks together, and for what the log has ' +
+      'answered and not synced in mode `async`; beyond it writes get 503. ' +
       '`auto` is an eighth of RAM, from 64MiB to 1GiB.',
   },
   'ingest.create_databases': {
@@ -277,7 +278,9 @@ export const options = {
     type: 'duration',
     default: '100ms',
     min: 1,
-    text: 'In mode `async`: time between two syncs, which is the loss window of a power cut.',
+    text:
+      'In mode `async`: time between two syncs, which is the loss window of a power cut. A sync is ' +
+      'made sooner when 8MiB, or an eighth of ingest.memory if that is less, wait for it.',
   },
   'wal.segment_size': {
     type: 'size',

@@ -40,6 +40,8 @@ export interface WalOptions {
   readonly asyncIntervalMs: number;
   /** Payload bytes that may wait for the log. */
   readonly queueBytesMax: number;
+  /** Mode `async`: bytes that may be written and not synced. */
+  readonly unsyncedBytesMax: number;
   /** Time between two attempts to write again after a failure; default 1 s. */
   readonly retryMs?: number;
   readonly clock?: Clock;
@@ -430,6 +432,7 @@ function openMessage(options: WalOptions, replay: WalReplay, feed: ReplayFeed): 
       segmentAgeMs: options.segmentAgeMs,
       syncMode: options.syncMode,
       asyncIntervalMs: options.asyncIntervalMs,
+      unsyncedBytesMax: options.unsyncedBytesMax,
       retryMs: options.retryMs ?? retryMsDefault,
       spareThread: options.spareThread.href,
     },

@@ -14,6 +14,8 @@ export interface WalSettings {
   readonly syncMode: SyncMode;
   /** Mode `async`: time between background syncs; 0 for none (`wal.enabled = false`). */
   readonly asyncIntervalMs: number;
+  /** Mode `async`: bytes that may be written and not synced; more are synced at once. */
+  readonly unsyncedBytesMax: number;
   /** Time between two attempts to write again after the log failed. */
   readonly retryMs: number;
   /** Entry of the thread that fills spares, as a URL's text. */

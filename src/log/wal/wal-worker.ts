@@ -89,6 +89,7 @@ function openWal(
         segmentBytes: settings.segmentBytes,
         segmentAgeMs: settings.segmentAgeMs,
         syncMode: settings.syncMode,
+        unsyncedBytesMax: settings.unsyncedBytesMax,
         preallocate: true,
         clock,
         randomSalt,

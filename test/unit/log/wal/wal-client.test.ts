@@ -340,3 +340,18 @@ t.test(
     await client.close();
   },
 );
+
+t.test('mode async keeps no more unsynced than it may, with no sync asked for', async (t) => {
+  const bench = benchFor(t);
+  const mebibyte = 1024 * 1024;
+  const client = await bench.open({
+    syncMode: 'async',
+    segmentBytes: 64 * mebibyte,
+    unsyncedBytesMax: 4 * mebibyte,
+  });
+  for (let index = 0; index < 8; index += 1) {
+    await append(client, numbered(index, mebibyte));
+    t.ok(client.writtenTo - client.syncedTo <= 4, `${index}`);
+  }
+  await client.close();
+});
