@@ -31,6 +31,9 @@ export interface MeasurementBuffersOptions {
   readonly hashSeed: number;
 }
 
+/** An open buffer with rows in so many UTC hours is full: each may become a file. */
+export const bufferHoursMax = 8192;
+
 /** Rows of one row set that a snapshot sees: the first `rowCount` (P15). */
 export interface HotRows {
   readonly measurementId: number;
@@ -127,9 +130,13 @@ export class MeasurementBuffers {
     buffer.append(batch, firstSeq, this.#scratch);
     this.#openBytes += buffer.bytes - before;
     this.#rows += batch.rowCount;
-    const { rowsMax, bufferBytesMax } = this.#options;
-    if (buffer.rows >= rowsMax || buffer.bytes >= bufferBytesMax) this.#full.add(id);
+    if (this.#isFull(buffer)) this.#full.add(id);
     return true;
+  }
+
+  #isFull({ rows, bytes, hours }: MeasurementBuffer): boolean {
+    const { rowsMax, bufferBytesMax } = this.#options;
+    return rows >= rowsMax || bytes >= bufferBytesMax || hours >= bufferHoursMax;
   }
 
   /** All batches of the record that ends at `lastLsn` are in; buffers may be sealed now. */

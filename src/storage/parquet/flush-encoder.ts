@@ -1,6 +1,6 @@
 /**
  * A flush from sealed rows to durable files with their facts (commit-protocol P8-P10). Runs on an
- * encoder thread. All files of a flush are made, or none stays.
+ * encoder thread. All files of a job are made, or none stays.
  */
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
@@ -152,7 +152,7 @@ async function encodeFile(context: FileContext, compression: Compression, writer
   return { facts, statistics };
 }
 
-/** Encodes and places all files of the job; when it resolves all of them are durable. */
+/** Encodes and places the files of the job's range; when it resolves all of them are durable. */
 export async function encodeFlush(
   job: FlushJob,
   compression: Compression,
@@ -161,24 +161,21 @@ export async function encodeFlush(
   const facts: FileFacts[] = [];
   const statistics: FileStatistics[] = [];
   const count = job.sets.reduce((sum, { files }) => sum + files.length, 0);
+  const [from, to] = job.range;
+  let first = 0;
   try {
     for (const set of job.sets) {
-      const layout = layoutFiles(set.rows, set.files);
-      const gatherer = new Gatherer(set.rows, layout);
-      const seqs = highestSeqs(set.rows, layout, set.files.length);
-      const slicesOfFile: number[][] = set.files.map(() => []);
-      layout.slices.forEach(({ file }, index) => slicesOfFile[file]?.push(index));
-      for (const [index, file] of set.files.entries()) {
-        const slices = present(slicesOfFile[index], 'slices');
-        const part = [facts.length, count] as const;
-        const seqMax = present(seqs[index], 'highest _seq');
-        const context = { job, set, file, part, slices, gatherer, seqMax };
+      const wanted = [Math.max(0, from - first), Math.max(0, to - first)] as const;
+      const isWanted = set.files.slice(...wanted).length > 0;
+      const contexts = isWanted ? fileContexts(job, set, first, count) : [];
+      for (const context of contexts.slice(...wanted)) {
         const made = await encodeFile(context, compression, writer);
         facts.push(made.facts);
         statistics.push(made.statistics);
         // A flush of old data can have thousands of files: hot chunks do not wait for all of them.
-        if (facts.length < count) await setImmediate();
+        if (facts.length < to - from) await setImmediate();
       }
+      first += set.files.length;
     }
     writer.settle();
   } catch (error) {
@@ -186,4 +183,23 @@ export async function encodeFlush(
     throw error;
   }
   return { facts, statistics };
+}
+
+/** One for each file of the set, whose first one is part `first` of the flush. */
+function fileContexts(
+  job: FlushJob,
+  set: FlushSet,
+  first: number,
+  count: number,
+): readonly FileContext[] {
+  const layout = layoutFiles(set.rows, set.files);
+  const gatherer = new Gatherer(set.rows, layout);
+  const seqs = highestSeqs(set.rows, layout, set.files.length);
+  const slicesOfFile: number[][] = set.files.map(() => []);
+  layout.slices.forEach(({ file }, index) => slicesOfFile[file]?.push(index));
+  return set.files.map((file, index) => {
+    const slices = present(slicesOfFile[index], 'slices');
+    const seqMax = present(seqs[index], 'highest _seq');
+    return { job, set, file, part: [first + index, count] as const, slices, gatherer, seqMax };
+  });
 }

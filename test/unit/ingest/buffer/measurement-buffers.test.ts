@@ -8,7 +8,10 @@ import type { ColumnBatch } from '../../../../src/base/model/column-batch.ts';
 import { hourOf } from '../../../../src/base/model/partition.ts';
 import type { PhysicalType } from '../../../../src/base/model/schema.ts';
 import type { MeasurementBuffer } from '../../../../src/ingest/buffer/measurement-buffer.ts';
-import { MeasurementBuffers } from '../../../../src/ingest/buffer/measurement-buffers.ts';
+import {
+  bufferHoursMax,
+  MeasurementBuffers,
+} from '../../../../src/ingest/buffer/measurement-buffers.ts';
 import type { RowSet } from '../../../../src/storage/parquet/types.ts';
 import { FakeClock, smallBatch } from '../../../support/flush-fakes.ts';
 import { columnRef, columnValues, plainRows, type Value } from '../../../support/row-sets.ts';
@@ -310,6 +313,20 @@ t.test('full buffers are told of between records only', (test) => {
   buffers.append(smallBatch(17, 3), 1, 30);
   test.strictSame(told, []);
   buffers.recordEntered(33);
+  test.strictSame(told, [[16]]);
+  test.end();
+});
+
+t.test('a buffer of very many hours is full', (test) => {
+  const { buffers } = buffersWith({ rowsMax: 1e6 });
+  const told: (readonly number[])[] = [];
+  buffers.onFull((ids) => told.push(ids));
+  const hourly = { stepUs: 3_600_000_000n };
+  buffers.append(smallBatch(16, bufferHoursMax - 1, hourly), 1, 0);
+  buffers.recordEntered(bufferHoursMax - 1);
+  test.strictSame(told, []);
+  buffers.append(smallBatch(16, 1, { firstUs: 0n }), bufferHoursMax, 0);
+  buffers.recordEntered(bufferHoursMax);
   test.strictSame(told, [[16]]);
   test.end();
 });
