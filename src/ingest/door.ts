@@ -57,6 +57,7 @@ export interface DoorDeps {
 
 export interface DoorOptions {
   readonly cellsMax: number;
+  readonly daysMax: number;
   readonly lineBytesMax: number;
   readonly createDatabases: boolean;
 }
@@ -103,13 +104,14 @@ export class Door implements WriteDoor {
 
   async #writeHeld(request: WriteRequest): Promise<WriteOutcome> {
     const nowUs = this.#deps.clock.wallUs();
-    const { cellsMax, lineBytesMax } = this.#options;
+    const { cellsMax, daysMax, lineBytesMax } = this.#options;
     const decoded = await this.#deps.decoders[request.format ?? 'line'].decode(request.body, {
       database: request.database,
       precision: request.precision,
       nowUs,
       acceptPartial: request.acceptPartial,
       cellsMax,
+      daysMax,
       lineBytesMax,
       yieldNow,
     });

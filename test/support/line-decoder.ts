@@ -22,6 +22,7 @@ export interface DecodeSetup {
   readonly nowUs?: number;
   readonly acceptPartial?: boolean;
   readonly cellsMax?: number;
+  readonly daysMax?: number;
   readonly lineBytesMax?: number;
   readonly yieldNow?: () => Promise<void>;
 }
@@ -38,6 +39,7 @@ export function newDecoder(options: Partial<typeof registryOptions> = {}, cacheB
       nowUs,
       acceptPartial: true,
       cellsMax: 1_000_000,
+      daysMax: 100_000,
       lineBytesMax: 2_000_000,
       yieldNow: () => Promise.resolve(),
       ...setup,

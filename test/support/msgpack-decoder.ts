@@ -34,6 +34,7 @@ export function newMessageDecoder(
       nowUs,
       acceptPartial: true,
       cellsMax: 1_000_000,
+      daysMax: 100_000,
       lineBytesMax: 2_000_000,
       yieldNow: () => Promise.resolve(),
       ...setup,

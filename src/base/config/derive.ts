@@ -62,6 +62,7 @@ export interface IngestConfig {
   readonly measurementsMax: number;
   readonly columnsMax: number;
   readonly cellsMax: number;
+  readonly daysMax: number;
   readonly nameBytesMax: number;
   readonly lineBytesMax: number;
 }
@@ -215,6 +216,7 @@ function deriveIngest(
     measurementsMax: raw['ingest.measurements_max'],
     columnsMax: raw['ingest.columns_max'],
     cellsMax,
+    daysMax: raw['ingest.days_max'],
     nameBytesMax: raw['ingest.name_size_max'],
     lineBytesMax: Math.min(raw['ingest.line_size_max'], maxBodyBytes),
   };

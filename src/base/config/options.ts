@@ -213,6 +213,16 @@ export const options = {
       'Stored values of one request (rows x their columns); the rows beyond are bad rows. ' +
       'Lowered to an eighth of ingest.memory, at 8 bytes a value.',
   },
+  'ingest.days_max': {
+    type: 'integer',
+    default: '20000',
+    min: 100,
+    max: 1_000_000,
+    text:
+      'UTC days that the rows of one request may lie in, per measurement and summed up; the rows ' +
+      'of further days are bad rows. Each day becomes a file, so history is best sent days ' +
+      'together, not years.',
+  },
   'ingest.name_size_max': {
     type: 'size',
     default: '65535B',

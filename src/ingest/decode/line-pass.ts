@@ -9,6 +9,7 @@ import { byteSpace, type ByteSpace } from './bytes.ts';
 import { LineScanner, type LineSerials, type ScanLimits } from './line-scanner.ts';
 import { LineSkipper } from './line-skipper.ts';
 import { RejectionList } from './rejection-list.ts';
+import { RequestDays } from './request-days.ts';
 import { RowPlacer } from './row-placer.ts';
 import type { SeriesCache, SeriesCaches } from './series-cache.ts';
 import { parseFault, type Fault } from './series-parser.ts';
@@ -86,6 +87,7 @@ export class LinePass {
       registry,
       database: options.database,
       cellsMax: options.cellsMax,
+      days: new RequestDays(options.daysMax),
       line: this.#space,
       request,
     });

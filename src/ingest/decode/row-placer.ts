@@ -12,6 +12,7 @@ import { byteSpace, type ByteSpace } from './bytes.ts';
 import type { ColumnBuilder } from './column-builder.ts';
 import type { FieldArrays } from './field-arrays.ts';
 import type { MeasurementLayout } from './layout.ts';
+import type { RequestDays } from './request-days.ts';
 import type { Series, SeriesCache } from './series-cache.ts';
 import { backslash, type Fault } from './series-parser.ts';
 import {
@@ -32,6 +33,8 @@ export interface PlacerOptions {
   readonly registry: RowAdmission;
   readonly database: string;
   readonly cellsMax: number;
+  /** Those of the whole request. */
+  readonly days: RequestDays;
   readonly line: ByteSpace;
   /** Number of the request among all of the decoder. */
   readonly request: number;
@@ -61,16 +64,18 @@ export class RowPlacer {
   readonly #registry: RowAdmission;
   readonly #database: string;
   readonly #cellsMax: number;
+  readonly #days: RequestDays;
   readonly #line: ByteSpace;
   readonly #request: number;
   readonly #builders = new Map<number, BatchBuilder>();
   readonly #layouts = new Set<MeasurementLayout>();
   #unescaped: ByteSpace = byteSpace(new Uint8Array(64));
 
-  constructor({ registry, database, cellsMax, line, request }: PlacerOptions) {
+  constructor({ registry, database, cellsMax, days, line, request }: PlacerOptions) {
     this.#registry = registry;
     this.#database = database;
     this.#cellsMax = cellsMax;
+    this.#days = days;
     this.#line = line;
     this.#request = request;
   }
@@ -88,13 +93,19 @@ export class RowPlacer {
     if (this.cells + cells > this.#cellsMax) {
       return { kind: 'cap', reason: `max cells per request exceeded: ${this.#cellsMax}` };
     }
+    const isOwn = layout.builderRequest === this.#request;
+    const days = (isOwn ? layout.days : undefined) ?? this.#days.of(layout.name);
+    if (!this.#days.allows(days, time.low, time.high)) {
+      return { kind: 'cap', reason: this.#days.reason };
+    }
     if (!this.#isKnown(scanner, series, cache)) {
       const refusal = this.#admit(scanner, series, cache);
       if (refusal !== undefined) return refusal;
     }
     let { builder } = layout;
-    if (builder === undefined || layout.builderRequest !== this.#request) {
+    if (builder === undefined || !isOwn) {
       builder = this.#builderFor(layout, series, scanner);
+      layout.days = days;
     }
     if (series.request !== this.#request) {
       series.local = builder.enterSeries(series);
@@ -102,6 +113,7 @@ export class RowPlacer {
     }
     this.#putFields(scanner, builder, cache);
     builder.endRow(series.local, time.low, time.high);
+    this.#days.note(days, time.low, time.high);
     this.cells += cells;
     this.rows += 1;
     this.duplicateFields += scanner.fields.duplicates;
@@ -115,6 +127,7 @@ export class RowPlacer {
       if (layout.builderRequest !== this.#request) continue;
       layout.rowsLast = layout.builder?.rowCount ?? 0;
       layout.builder = undefined;
+      layout.days = undefined;
     }
   }
 

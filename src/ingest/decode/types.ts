@@ -18,6 +18,8 @@ export interface DecodeOptions {
   readonly acceptPartial: boolean;
   /** Cells that the request may store (each tag and field of each row); rows beyond are refused. */
   readonly cellsMax: number;
+  /** UTC days of its rows, per measurement and summed up; rows of further days are refused. */
+  readonly daysMax: number;
   /** Bytes of one line, from 1 KiB; what is longer is refused. Bounds the work between yields. */
   readonly lineBytesMax: number;
   /** Awaited whenever the decoder has worked for some milliseconds, so that others get a turn. */

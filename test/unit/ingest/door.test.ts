@@ -82,7 +82,7 @@ function compose() {
       count: () => undefined,
       futureRows: { find: () => [], note: () => undefined },
     },
-    { cellsMax: 1e6, lineBytesMax: 1e6, createDatabases: true },
+    { cellsMax: 1e6, daysMax: 1e6, lineBytesMax: 1e6, createDatabases: true },
   );
   return { door, admission, buffers, appended, entered };
 }

@@ -12,6 +12,7 @@ import { present } from '../../../base/lib/assert.ts';
 import type { Admitted, RowAdmission } from '../../../storage/catalog/row-admission.ts';
 import { BatchBuilder } from '../batch-builder.ts';
 import { ColumnBuilder } from '../column-builder.ts';
+import type { RequestDays } from '../request-days.ts';
 import { decodeText, parseFault, type Fault } from '../series-parser.ts';
 import type { ColumnStage, StageContext } from './column-stage.ts';
 import type { ColumnarItem } from './columnar-item.ts';
@@ -22,6 +23,9 @@ const ownBatchRows = 256;
 
 /** Rows of a joined batch for which there is room at first. */
 const joinedRowsFirst = 32;
+
+/** Work between two chances for a pause. */
+const stepRows = 8192;
 
 const twoTo32 = 4_294_967_296;
 
@@ -48,6 +52,8 @@ export interface ColumnarOptions {
   readonly registry: RowAdmission;
   readonly database: string;
   readonly nowUs: number;
+  /** Those of the whole request. */
+  readonly days: RequestDays;
   readonly context: StageContext;
 }
 
@@ -84,6 +90,9 @@ export class ColumnarPlacer {
     const name = this.#name(item);
     if (typeof name !== 'string') return name;
     if (item.rowCount === 0) return undefined;
+    if (!(yield* this.#noteDays(item, name))) {
+      return { kind: 'cap', reason: this.#options.days.reason };
+    }
     const placed = yield* this.#admit(item, name);
     if ('reason' in placed) return placed;
     const { admitted, refused } = placed;
@@ -103,6 +112,21 @@ export class ColumnarPlacer {
     const name = nameAt(space, head, item.nameAt, 'measurement_');
     if (name === undefined) return parseFault('a measurement that is no name');
     return isUtf8(name) ? decodeText(name) : parseFault('invalid UTF-8 in measurement');
+  }
+
+  /** False if the item has rows of more days than there is room for. */
+  *#noteDays({ times, rowCount }: ColumnarItem, name: string): Generator<undefined, boolean> {
+    const { days, nowUs } = this.#options;
+    const own = days.of(name);
+    const halves = times ?? Int32Array.of(nowUs % twoTo32 | 0, Math.floor(nowUs / twoTo32));
+    for (let row = 0; row < (times === undefined ? 1 : rowCount); row += 1) {
+      const low = halves[2 * row] ?? 0;
+      const high = halves[2 * row + 1] ?? 0;
+      if (!days.allows(own, low, high)) return false;
+      days.note(own, low, high);
+      if (row % stepRows === stepRows - 1) yield;
+    }
+    return true;
   }
 
   *#admit(item: ColumnarItem, name: string): Generator<undefined, Placed | Fault> {

@@ -8,6 +8,7 @@ import type { RowAdmission } from '../../../storage/catalog/row-admission.ts';
 import type { BatchBuilder } from '../batch-builder.ts';
 import { byteSpace, type ByteSpace } from '../bytes.ts';
 import { rejectionBytesMax } from '../rejection-list.ts';
+import { RequestDays } from '../request-days.ts';
 import { RowPlacer } from '../row-placer.ts';
 import type { SeriesCaches } from '../series-cache.ts';
 import { parseFault, type Fault } from '../series-parser.ts';
@@ -74,9 +75,10 @@ export class MessagePass {
     const { columnsMax, nameBytesMax } = registry.options;
     const limits = { rowBytesMax: lineBytesMax, nameBytesMax, columnsMax };
     this.#scanner = new RowScanner(space, this.#cache, this.#time, nowUs, limits, serials);
-    this.#rows = new RowPlacer({ registry, database, cellsMax, line: space, request });
+    const days = new RequestDays(options.daysMax);
+    this.#rows = new RowPlacer({ registry, database, cellsMax, days, line: space, request });
     const context = { space, head: new HeadReader(space), seed };
-    this.#columnar = new ColumnarPlacer({ registry, database, nowUs, context });
+    this.#columnar = new ColumnarPlacer({ registry, database, nowUs, days, context });
     this.#context = context;
   }
 

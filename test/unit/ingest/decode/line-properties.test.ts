@@ -30,6 +30,7 @@ const decode = (decoder: LineDecoder, body: Uint8Array, database = 'd') =>
     nowUs,
     acceptPartial: true,
     cellsMax: 1_000_000,
+    daysMax: 1_000_000,
     lineBytesMax: 1_048_576,
     yieldNow: async () => Promise.resolve(),
   });
@@ -362,6 +363,7 @@ t.test('requests that take turns inside the decoder do not mix', async (t) => {
               // Half of them are decided on trial first.
               acceptPartial: index % 4 < 2,
               cellsMax: 1_000_000,
+              daysMax: 1_000_000,
               lineBytesMax: 1_048_576,
               yieldNow: () => new Promise((resolve) => void setImmediate(resolve)),
             }),
