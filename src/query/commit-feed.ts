@@ -7,6 +7,7 @@
  * many files there are, neither the thread nor its memory is held by them.
  */
 import { Readable } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Commit, CommitEvent, FileFacts } from '../base/model/commit.ts';
 import type { Applied, FileChange, FileEntry } from './child/wire.ts';
 import type { EngineProcess } from './engine-process.ts';
@@ -38,6 +39,8 @@ async function* seedText({ pieces }: FileListing): AsyncIterable<string> {
   for await (const { files } of pieces) {
     if (files.length === 0) continue;
     yield files.map((file) => `${JSON.stringify(entryOf(file))}\n`).join('');
+    // A piece that has come already must not be taken in the same turn of the loop.
+    await turn();
   }
 }
 

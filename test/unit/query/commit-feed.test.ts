@@ -1,6 +1,6 @@
 /** The feed of commits to a query process, against a fake process. */
 import t from 'tap';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import type { CommitEvent, FileFacts } from '../../../src/base/model/commit.ts';
@@ -42,7 +42,7 @@ class Fake {
           await turn();
           this.opened += 1;
           const close = () => (this.closed += 1);
-          return { commit: this.commit, pieces: this.take(), close };
+          return { commit: this.commit, pieces: Readable.from(this.take()), close };
         },
         onEvent: (listener) => (this.emit = listener),
       },
@@ -68,10 +68,9 @@ class Fake {
     });
   }
 
-  async *take(): AsyncGenerator<{ readonly files: readonly FileFacts[] }> {
+  *take(): Generator<{ readonly files: readonly FileFacts[] }> {
     for (const files of this.pieces) {
       this.taken += 1;
-      await turn();
       yield { files };
     }
   }
@@ -242,4 +241,23 @@ await t.test('a listing is closed, whatever becomes of its seed', async (t) => {
   await turn();
   t.equal(fake.closed, 2, 'one that failed');
   fake.feed.close();
+});
+
+await t.test('one piece of a seed is sent in a turn of the loop', async (t) => {
+  const fake = new Fake();
+  fake.pieces = Array.from({ length: 20 }, (_, at) => [file(at + 1)]);
+  let parts = 0;
+  let turns = 0;
+  fake.read = async (body) => {
+    let sent = '';
+    for await (const part of body) {
+      parts += 1;
+      sent += String(part);
+    }
+    return sent;
+  };
+  fake.ready();
+  for (; fake.requests.length === 0; turns += 1) await turn();
+  t.equal(parts, 20);
+  t.ok(turns >= 20, `${turns} turns, though all pieces were there and the process took them`);
 });
