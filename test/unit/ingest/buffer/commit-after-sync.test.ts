@@ -17,7 +17,7 @@ function heldSync() {
   return { sync, pending };
 }
 
-const job = { measurementId: 16, lsns: [1, 2], sets: [] } as unknown as FlushJob;
+const job = { measurementId: 16, lsns: [1, 2], sets: [], range: [0, 0] } as unknown as FlushJob;
 
 t.test('a file is made only of rows that the log has on the device', async (t) => {
   const encoder = new FakeEncoder();
