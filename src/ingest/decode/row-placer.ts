@@ -29,10 +29,16 @@ const quote = 34;
 /** Rows for which a measurement seen for the first time has room. */
 const rowsFirst = 32;
 
+/** Cells of a request so far, counted by all who place rows of it. */
+export interface CellCount {
+  count: number;
+}
+
 export interface PlacerOptions {
   readonly registry: RowAdmission;
   readonly database: string;
   readonly cellsMax: number;
+  readonly cells?: CellCount;
   /** Those of the whole request. */
   readonly days: RequestDays;
   readonly line: ByteSpace;
@@ -56,14 +62,13 @@ export interface RowTime {
 
 export class RowPlacer {
   rows = 0;
-  /** Cells of the rows taken so far. */
-  cells = 0;
   duplicateFields = 0;
   cutTimeDigits = 0;
   integersAsFloats = 0;
   readonly #registry: RowAdmission;
   readonly #database: string;
   readonly #cellsMax: number;
+  readonly #cells: CellCount;
   readonly #days: RequestDays;
   readonly #line: ByteSpace;
   readonly #request: number;
@@ -71,10 +76,12 @@ export class RowPlacer {
   readonly #layouts = new Set<MeasurementLayout>();
   #unescaped: ByteSpace = byteSpace(new Uint8Array(64));
 
-  constructor({ registry, database, cellsMax, days, line, request }: PlacerOptions) {
+  constructor(options: PlacerOptions) {
+    const { registry, database, cellsMax, cells = { count: 0 }, days, line, request } = options;
     this.#registry = registry;
     this.#database = database;
     this.#cellsMax = cellsMax;
+    this.#cells = cells;
     this.#days = days;
     this.#line = line;
     this.#request = request;
@@ -90,7 +97,7 @@ export class RowPlacer {
     const series = present(scanner.series, 'series of the line');
     const { layout } = series;
     const cells = series.tagSlots.length + scanner.fields.count - scanner.fields.duplicates;
-    if (this.cells + cells > this.#cellsMax) {
+    if (this.#cells.count + cells > this.#cellsMax) {
       return { kind: 'cap', reason: `max cells per request exceeded: ${this.#cellsMax}` };
     }
     const isOwn = layout.builderRequest === this.#request;
@@ -114,7 +121,7 @@ export class RowPlacer {
     this.#putFields(scanner, builder, cache);
     builder.endRow(series.local, time.low, time.high);
     this.#days.note(days, time.low, time.high);
-    this.cells += cells;
+    this.#cells.count += cells;
     this.rows += 1;
     this.duplicateFields += scanner.fields.duplicates;
     if (time.cut) this.cutTimeDigits += 1;

@@ -13,6 +13,7 @@ import type { Admitted, RowAdmission } from '../../../storage/catalog/row-admiss
 import { BatchBuilder } from '../batch-builder.ts';
 import { ColumnBuilder } from '../column-builder.ts';
 import type { RequestDays } from '../request-days.ts';
+import type { CellCount } from '../row-placer.ts';
 import { decodeText, parseFault, type Fault } from '../series-parser.ts';
 import type { ColumnStage, StageContext } from './column-stage.ts';
 import type { ColumnarItem } from './columnar-item.ts';
@@ -44,7 +45,8 @@ interface StagedWish {
 }
 
 interface Placed {
-  readonly admitted: Admitted;
+  /** Undefined: every row is refused. */
+  readonly admitted: Admitted | undefined;
   readonly refused: RefusedRows | undefined;
 }
 
@@ -55,12 +57,11 @@ export interface ColumnarOptions {
   /** Those of the whole request. */
   readonly days: RequestDays;
   readonly context: StageContext;
+  readonly cells: CellCount;
 }
 
 export class ColumnarPlacer {
   rows = 0;
-  /** Cells of the items taken so far. */
-  cells = 0;
   nanCells = 0;
   cutTimeDigits = 0;
   integersAsFloats = 0;
@@ -85,7 +86,7 @@ export class ColumnarPlacer {
     for (const builder of [...this.builders, ...this.#finished]) builder.free();
   }
 
-  /** Takes the item; returns the rows that are refused, or why it is refused as a whole. */
+  /** Takes the item; returns the rows that are refused, or why it cannot be read. */
   *place(item: ColumnarItem): Generator<undefined, RefusedRows | Fault | undefined> {
     const name = this.#name(item);
     if (typeof name !== 'string') return name;
@@ -96,11 +97,12 @@ export class ColumnarPlacer {
     const placed = yield* this.#admit(item, name);
     if ('reason' in placed) return placed;
     const { admitted, refused } = placed;
+    if (admitted === undefined) return refused;
     const isOwn = refused === undefined && item.rowCount >= ownBatchRows;
     if (isOwn) yield* this.#placeOwn(item, admitted);
     else yield* this.#join(item, admitted, refused?.rows);
     this.rows += item.rowCount - (refused?.count ?? 0);
-    this.cells += item.cells;
+    this.#options.cells.count += item.cells;
     for (const stage of item.stages) this.nanCells += stage.nanCells;
     this.cutTimeDigits += item.cutTimes;
     return refused;
@@ -153,7 +155,7 @@ export class ColumnarPlacer {
       const { stage, form } = present(wishes[answer.wish], 'wish that is refused');
       refused ??= { fault, rows: new Uint8Array(item.rowCount), count: 0 };
       refused.count += yield* stage.mark(form, refused.rows);
-      if (refused.count === item.rowCount) return refused.fault;
+      if (refused.count === item.rowCount) return { admitted: undefined, refused };
       // What only refused rows ask for is not asked for.
       const kept: StagedWish[] = [];
       for (const each of wishes) {

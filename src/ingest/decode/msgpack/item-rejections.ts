@@ -43,7 +43,8 @@ export class ItemRejections {
     this.#flush();
     const text = excerptOf(bytes, textMax);
     let left = count;
-    for (let from = 0; from < bytes.length; from += rejectionBytesMax) {
+    // Also if there are no bytes: a body may break off where nothing is left of it.
+    for (let from = 0; from === 0 || from < bytes.length; from += rejectionBytesMax) {
       const piece = bytes.slice(from, from + rejectionBytesMax);
       const { kind } = fault;
       const reason = from === 0 ? fault.reason : `${fault.reason} (continued)`;

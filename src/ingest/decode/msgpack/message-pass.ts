@@ -52,6 +52,7 @@ export class MessagePass {
   readonly #rows: RowPlacer;
   readonly #columnar: ColumnarPlacer;
   readonly #rejections = new ItemRejections();
+  readonly #cells = { count: 0 };
   #cache;
   /** Items met so far. */
   #items = 0;
@@ -75,10 +76,11 @@ export class MessagePass {
     const { columnsMax, nameBytesMax } = registry.options;
     const limits = { rowBytesMax: lineBytesMax, nameBytesMax, columnsMax };
     this.#scanner = new RowScanner(space, this.#cache, this.#time, nowUs, limits, serials);
+    const cells = this.#cells;
     const days = new RequestDays(options.daysMax);
-    this.#rows = new RowPlacer({ registry, database, cellsMax, days, line: space, request });
+    this.#rows = new RowPlacer({ registry, database, cellsMax, cells, days, line: space, request });
     const context = { space, head: new HeadReader(space), seed };
-    this.#columnar = new ColumnarPlacer({ registry, database, nowUs, days, context });
+    this.#columnar = new ColumnarPlacer({ registry, database, nowUs, days, context, cells });
     this.#context = context;
   }
 
@@ -288,11 +290,11 @@ export class MessagePass {
   }
 
   /** Keeps the value at `at` as a rejection; returns the position behind it. */
-  *#reject(at: number, fault: Fault): Generator<undefined, number> {
+  *#reject(at: number, fault: Fault, count = 1): Generator<undefined, number> {
     const end = yield* this.#skip(at);
     if (end < 0) return this.#breakAt(at, brokenBody);
     this.#items += 1;
-    yield* this.#rejections.add(this.#space.bytes.subarray(at, end), this.#items, fault);
+    yield* this.#rejections.add(this.#space.bytes.subarray(at, end), this.#items, fault, count);
     return end;
   }
 
@@ -300,7 +302,7 @@ export class MessagePass {
     const { cellsMax } = this.#options;
     const item = new ColumnarItem(this.#context, this.#time, {
       columnsMax: this.#deps.registry.options.columnsMax,
-      cellsMax: cellsMax - this.#columnar.cells - this.#rows.cells,
+      cellsMax: cellsMax - this.#cells.count,
       cellsReason: `max cells per request exceeded: ${cellsMax}`,
     });
     const end = yield* item.read(start, pairs);
@@ -315,6 +317,9 @@ export class MessagePass {
     } else if ('reason' in refused) {
       item.free();
       return yield* this.#reject(at, refused);
+    } else if (refused.count === item.rowCount) {
+      item.free();
+      return yield* this.#reject(at, refused.fault, refused.count);
     } else {
       this.#items += 1;
       const rows = yield* refusedItem(this.#space, item, refused.rows, refused.count);
