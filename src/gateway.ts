@@ -45,6 +45,7 @@ import { WalClient } from './log/wal/wal-client.ts';
 import { UnreadableRecords } from './log/wal/unreadable-records.ts';
 import { claimWalHome } from './log/wal/wal-home.ts';
 import { walOptions } from './log/wal/wal-options.ts';
+import { internalRows } from './query/internal-rows.ts';
 import { Queries } from './query/queries.ts';
 import { queryOptions } from './query/query-options.ts';
 import { queryHost } from './query/snapshots.ts';
@@ -295,6 +296,7 @@ class RunningGateway implements Gateway {
     const leftMs = () => Math.max(0, endMs - clock.monotonicMs());
     this.#phase = 'stopping';
     this.#intake.admission.stop();
+    this.#intake.keys.stop();
     await within(this.#fronts.drain(), leftMs() / 3);
     const filed = await this.#intake.flusher.flushAll((leftMs() * 2) / 3);
     if (!filed) logger.warn({}, 'rows are left in the log; they are filed after the next start');
@@ -324,6 +326,9 @@ class RunningGateway implements Gateway {
       buffers: this.#intake.buffers,
       room: () => this.#intake.flusher.whenBelow(roomBytes),
       setAside: (record, cause) => unreadable.setAside(record, cause),
+      learn: (batch) => {
+        this.#intake.keys.learn(batch);
+      },
     });
     const options = walOptions(config.wal, {
       thread: parts.threads.wal,
@@ -346,6 +351,7 @@ class RunningGateway implements Gateway {
       logger.info({ ...wal.recovery, ...replay.counts }, 'the write-ahead log is read');
       if (this.#phase === 'recovering') this.#phase = 'ready';
       this.#intake.flusher.flushOpen();
+      void this.#intake.loadKeys((sql) => internalRows(this.#queries, sql));
       this.#replayed.resolve();
     } catch (error) {
       this.#replayed.reject(error);
