@@ -138,6 +138,10 @@ export class HttpFront {
         reply,
       );
     });
+    // Of an expectation that is not known nothing is expected, rather than a 417 without JSON.
+    app.server.on('checkExpectation', (request, response) => {
+      app.server.emit('request', request, response);
+    });
     this.#register(app);
     return app;
   }

@@ -14,9 +14,27 @@ type Statement =
   | { readonly kind: 'databases' }
   | { readonly kind: 'other'; readonly text: string };
 
-/** Parts of `text` between semicolons that stand outside of quotes and comments; none is empty. */
+/**
+ * Parts of `text` between semicolons that stand outside of quotes; none is empty. A quote that is
+ * not closed reaches to the end. One look at each character, however the quotes stand.
+ */
 export function splitStatements(text: string): readonly string[] {
-  const parts = text.match(/(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^;])+/gs) ?? [];
+  const parts: string[] = [];
+  let start = 0;
+  let quote = '';
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text.charAt(at);
+    if (quote !== '') {
+      if (character === '\\') at += 1;
+      else if (character === quote) quote = '';
+    } else if (character === '"' || character === "'") {
+      quote = character;
+    } else if (character === ';') {
+      parts.push(text.slice(start, at));
+      start = at + 1;
+    }
+  }
+  parts.push(text.slice(start));
   return parts.map((part) => part.trim()).filter((part) => part !== '');
 }
 
@@ -73,6 +91,9 @@ async function parametersOf(request: FastifyRequest, body: BodyOptions): Promise
 
 const controlBodyBytesMax = 1024 * 1024;
 
+/** Each of them is answered, in more bytes than it takes to ask. */
+const statementsMax = 1000;
+
 export function registerInfluxQuery(
   app: FastifyInstance,
   deps: Pick<HttpFrontDeps, 'databases' | 'decompress'>,
@@ -87,6 +108,10 @@ export function registerInfluxQuery(
       const statements = splitStatements(parameter(parameters, 'q') ?? '');
       if (statements.length === 0) {
         throw new GatewayError('HF_PARAMETER', 'missing required parameter "q"');
+      }
+      if (statements.length > statementsMax) {
+        const reason = `${statements.length} statements; at most ${statementsMax} are taken at once`;
+        throw new GatewayError('HF_PARAMETER', reason);
       }
       const results: object[] = [];
       for (const [id, text] of statements.entries()) {

@@ -86,7 +86,37 @@ t.test('identifiers and statements are taken apart as InfluxQL quotes them', (t)
   t.match(parseStatement('show   databases'), { kind: 'databases' });
   t.match(parseStatement('SHOW DATABASES extra'), { kind: 'other' });
   t.same(splitStatements(' a "x;y" ; ;b \'p;q\';'), ['a "x;y"', "b 'p;q'"]);
+  t.same(splitStatements('a "x\\";y" ; b "c\'d'), ['a "x\\";y"', 'b "c\'d']);
   t.end();
+});
+
+t.test('a body of quotes that are never closed is answered like any other', async (t) => {
+  // Looked at again from each quote on, a body of this size would take most of an hour.
+  for (const q of [`"${'\\"'.repeat(400_000)}`, `'${"x\\'".repeat(300_000)}`]) {
+    const { answer, json } = await ask('POST', '/query', `q=${q}`);
+    t.equal(answer.statusCode, 200);
+    t.match(json(), { results: [{ statement_id: 0, error: /not supported here/ }] });
+  }
+});
+
+t.test('very many statements at once are refused', async (t) => {
+  const { answer, json, script } = await ask('POST', '/query', `q=${'show;'.repeat(100_000)}`);
+  t.equal(answer.statusCode, 400);
+  t.match(json(), { error: /100000 statements; at most 1000/, code: 'parameter' });
+  const most = await ask('POST', '/query', `q=${'show databases;'.repeat(1000)}`);
+  t.equal(most.answer.statusCode, 200);
+  t.same(script.created, []);
+});
+
+t.test('a path is answered in its dialect however it is written', async (t) => {
+  const strange = { host: 'gateway.example', 'content-type': ';;=' };
+  for (const url of ['/api/v2/wr%69te', 'http://localhost/api/v2/write', '/api/v2/write#x?y']) {
+    const { answer, json } = await ask('POST', url, 'm f=1', undefined, strange);
+    t.equal(answer.statusCode, 503, `${url}: it would write`);
+    t.match(json(), { code: 'not_local', message: String }, url);
+    const good = await ask('POST', url, 'm f=1', undefined, { 'content-type': ';;=' });
+    t.equal(good.answer.statusCode, 204, `${url}: the content type says nothing`);
+  }
 });
 
 t.test('a query goes to the engine whole, and its answer comes back as it is', async (t) => {
