@@ -169,6 +169,11 @@ export class QueryRig implements QueryHost {
     const ids = declared ?? spec.columnIds;
     this.hotChunks.push({
       measurementId,
+      hasIdentity: true,
+      bufferId: this.#nextFile,
+      hours: [],
+      repeatHours: [],
+      doubledHours: [],
       path,
       columns: columns.filter((reference) => ids.includes(reference.physical.id)),
     });

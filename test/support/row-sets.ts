@@ -98,6 +98,7 @@ export function rowSet(
     times: array,
     columns: columns.map(columnValues),
     seqRuns: Float64Array.of(0, firstSeq),
+    repeats: undefined,
   };
 }
 

@@ -11,7 +11,7 @@
 import type { Files } from '../../base/disk/files.ts';
 import { GatewayError } from '../../base/errors/gateway-error.ts';
 import type { ColumnRef } from '../../base/model/schema.ts';
-import type { Encoder } from '../../storage/parquet/types.ts';
+import type { Encoder, HotResult } from '../../storage/parquet/types.ts';
 import type { HotRows, MeasurementBuffers } from './measurement-buffers.ts';
 import type { RowBuffer } from './row-buffer.ts';
 import type { HotChunk } from './types.ts';
@@ -42,7 +42,7 @@ interface Chunk {
   readonly from: number;
   readonly to: number;
   readonly columns: readonly ColumnRef[];
-  readonly ready: Promise<void>;
+  readonly ready: Promise<HotResult>;
   bytes: number;
   pins: number;
   /** True when no new pin takes it. */
@@ -84,7 +84,7 @@ export class HotChunks {
     );
     for (const chunk of chunks) chunk.pins += 1;
     let held = true;
-    const ready = Promise.all(chunks.map((chunk) => chunk.ready)).then(() => chunks.map(shown));
+    const ready = Promise.all(chunks.map(async (chunk) => shown(chunk, await chunk.ready)));
     // Who releases without reading does not wait for an error either.
     ready.catch(() => undefined);
     return {
@@ -123,7 +123,9 @@ export class HotChunks {
     this.#next += 1;
     const path = `${this.#directory}/${measurementId}-${this.#next}.parquet`;
     const view = rows.view();
-    const encoded = this.#deps.encoder.hot({ rows: view, from, to, path }).finally(rows.read());
+    const { hasIdentity } = rows;
+    const job = { hasIdentity, rows: view, from, to, path };
+    const encoded = this.#deps.encoder.hot(job).finally(rows.read());
     const chunk: Chunk = {
       measurementId,
       rows,
@@ -132,10 +134,11 @@ export class HotChunks {
       to,
       columns: view.columns.map(({ column }) => column),
       ready: encoded.then(
-        ({ bytes }) => {
-          chunk.bytes = bytes;
-          this.#bytes += bytes;
+        (result) => {
+          chunk.bytes = result.bytes;
+          this.#bytes += result.bytes;
           this.#settled(chunk);
+          return result;
         },
         (error: unknown) => {
           this.#forget(chunk);
@@ -197,6 +200,11 @@ export class HotChunks {
   }
 }
 
-function shown({ measurementId, rows, path, from, to, columns }: Chunk): HotChunk {
-  return { measurementId, hasIdentity: rows.hasIdentity, path, rowCount: to - from, columns };
+function shown(chunk: Chunk, result: HotResult): HotChunk {
+  const { measurementId, rows, path, from, to, columns } = chunk;
+  const { hasIdentity, bufferId } = rows;
+  const { hours, repeatHours, doubledHours } = result;
+  const rowCount = to - from;
+  const versions = { hours, repeatHours, doubledHours };
+  return { measurementId, hasIdentity, bufferId, path, rowCount, columns, ...versions };
 }

@@ -71,7 +71,7 @@ export class MeasurementBuffer {
     assert(firstSeq > this.#lastSeq, 'rows enter a buffer out of order');
     let set = this.#sets.find(({ hasIdentity }) => hasIdentity === batch.hasIdentity);
     if (set === undefined) {
-      set = new RowBuffer(batch.hasIdentity, this.#seed, this.#memory);
+      set = new RowBuffer(batch.hasIdentity, this.#firstSeq, this.#seed, this.#memory);
       this.#sets.push(set);
     }
     const before = set.bytes;

@@ -14,6 +14,8 @@ const seqRunBytes = 32;
 
 export class RowBuffer {
   readonly hasIdentity: boolean;
+  /** Of the measurement buffer that this is a part of; never given twice in one run. */
+  readonly bufferId: number;
   #rowCount = 0;
   #bytes = 0;
   readonly #memory: RowMemory;
@@ -25,9 +27,10 @@ export class RowBuffer {
   readonly #hourRows = new Map<number, number>();
   readonly #seed: number;
 
-  constructor(hasIdentity: boolean, seed: number, shared: SharedMemory) {
+  constructor(hasIdentity: boolean, bufferId: number, seed: number, shared: SharedMemory) {
     this.#memory = new RowMemory(shared);
     this.hasIdentity = hasIdentity;
+    this.bufferId = bufferId;
     this.#seed = seed;
   }
 
@@ -99,6 +102,7 @@ export class RowBuffer {
       times: this.#times.subarray(0, this.#rowCount),
       columns: Array.from(this.#columns.values(), (column) => column.view(this.#rowCount)),
       seqRuns: Float64Array.from(this.#seqRuns),
+      repeats: undefined,
     };
   }
 

@@ -22,27 +22,24 @@ function hourOfExact(time: number): number {
   return (hour + 1) * hourUs <= time ? hour + 1 : hour;
 }
 
-/** Adds to `counts`, by UTC hour since 1970, the number of times from `from` to `to` in it. */
-export function countHours(
+/** Calls back with each run of rows from `from` to `to` whose times are of one UTC hour. */
+export function hoursOfRows(
   times: BigInt64Array,
   from: number,
   to: number,
-  counts: Map<number, number>,
+  found: (hour: number, first: number, end: number) => void,
 ): void {
   const halves = halvesOf(times);
   let hour = 0;
   let start = 0;
   let end = 0;
-  let run = 0;
+  let first = from;
   for (let row = from; row < to; row += 1) {
     const high = halves[2 * row + 1] as number;
     const time = high * highUnit + ((halves[2 * row] as number) >>> 0);
-    if (time >= start && time < end) {
-      run += 1;
-      continue;
-    }
-    if (run > 0) counts.set(hour, (counts.get(hour) ?? 0) + run);
-    run = 1;
+    if (time >= start && time < end) continue;
+    if (row > first) found(hour, first, row);
+    first = row;
     if (high >= -exactHighMax && high < exactHighMax) {
       hour = hourOfExact(time);
       start = hour * hourUs;
@@ -54,7 +51,19 @@ export function countHours(
       end = 0;
     }
   }
-  if (run > 0) counts.set(hour, (counts.get(hour) ?? 0) + run);
+  if (to > first) found(hour, first, to);
+}
+
+/** Adds to `counts`, by UTC hour since 1970, the number of times from `from` to `to` in it. */
+export function countHours(
+  times: BigInt64Array,
+  from: number,
+  to: number,
+  counts: Map<number, number>,
+): void {
+  hoursOfRows(times, from, to, (hour, first, end) => {
+    counts.set(hour, (counts.get(hour) ?? 0) + end - first);
+  });
 }
 
 /**

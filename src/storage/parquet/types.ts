@@ -4,7 +4,7 @@
  * The views must not change below `rowCount` once they are handed over; growing beyond is allowed.
  */
 import type { ColumnValues } from '../../base/model/column-batch.ts';
-import type { FileFacts, FileStatistics } from '../../base/model/commit.ts';
+import type { FileFacts, FileStatistics, HourSpan } from '../../base/model/commit.ts';
 
 /** `parquet.compression`. */
 export type Compression = 'snappy' | 'zstd' | 'lz4' | 'none';
@@ -20,6 +20,8 @@ export interface RowSet {
    * pair. `seqRuns[0] === 0`.
    */
   readonly seqRuns: Float64Array;
+  /** One per row: 1 for a repeat (P18); undefined if all rows are first ones. */
+  readonly repeats: Uint8Array | undefined;
 }
 
 /** One file of a flush, decided before encoding so that its id is known (partition-plan.ts). */
@@ -58,6 +60,8 @@ export interface FlushResult {
 
 /** Rows `from` to `to` (exclusive) of `rows`, as they stand in the buffer. */
 export interface HotJob {
+  /** Then the chunk has the column `_seq`. */
+  readonly hasIdentity: boolean;
   readonly rows: RowSet;
   readonly from: number;
   readonly to: number;
@@ -67,6 +71,12 @@ export interface HotJob {
 
 export interface HotResult {
   readonly bytes: number;
+  /** UTC hours of the rows, ascending. */
+  readonly hours: readonly HourSpan[];
+  /** UTC hours with repeats, ascending. */
+  readonly repeatHours: readonly number[];
+  /** UTC hours in which a row of the chunk has an earlier version in the row set, ascending. */
+  readonly doubledHours: readonly number[];
 }
 
 /** What an encoder needs to know besides its jobs. */

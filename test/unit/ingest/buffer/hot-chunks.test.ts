@@ -37,7 +37,7 @@ function compose(existing: readonly string[] = []) {
   /** Finishes all jobs and returns the row ranges that they encoded. */
   const encodeAll = async () => {
     const jobs = encoder.hots.splice(0);
-    for (const { finish } of jobs) finish({ bytes: 100 });
+    for (const { finish } of jobs) finish({ bytes: 100, hours: [], repeatHours: [], doubledHours: [] });
     await settled();
     return jobs.map(({ job }) => [job.from, job.to]);
   };
