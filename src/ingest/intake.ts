@@ -20,6 +20,7 @@ import { flushLimits } from './buffer/flush-policy.ts';
 import { Flusher } from './buffer/flusher.ts';
 import { HotChunks } from './buffer/hot-chunks.ts';
 import { MeasurementBuffers } from './buffer/measurement-buffers.ts';
+import { SeriesMarks } from './buffer/series-marks.ts';
 import { LineDecoder } from './decode/line-protocol.ts';
 import { rejectedBatch } from './decode/rejected-rows.ts';
 import { Door } from './door.ts';
@@ -55,12 +56,18 @@ const unsyncedMsMax = 4000;
 
 const seriesCacheBytesMax = 32 * 1024 * 1024;
 
+/** Share of `ingest.memory` for the marks that tell late rows from repeated ones. */
+const marksShareMax = 1 / 16;
+
 const flushTimes = { tickMs: 250, retryMsMin: 500, retryMsMax: 30_000 } as const;
 
 /** Makes the wing's parts; the flusher is not started. */
 export function assembleIntake(deps: IntakeDeps): Intake {
   const { clock, commits, encoder, files } = deps;
   const { ingest, wal } = deps.config;
+  const marks = new SeriesMarks(commits.seed.files, {
+    bytesMax: Math.floor(ingest.memoryBytes * marksShareMax),
+  });
   const buffers = new MeasurementBuffers(clock, {
     positions: commits.seed.positions,
     lowWater: commits.seed.lowWater,
@@ -68,9 +75,10 @@ export function assembleIntake(deps: IntakeDeps): Intake {
     bufferBytesMax: flushLimits(ingest, wal).bufferBytesMax,
     memoryBytesMax: ingest.memoryBytes,
     hashSeed: randomInt(2 ** 31),
+    marks,
   });
   const hot = new HotChunks({ buffers, encoder, files }, { directory: deps.hotDirectory });
-  const admission = makeAdmission(deps, () => buffers.bytes + hot.bytes);
+  const admission = makeAdmission(deps, () => buffers.bytes + marks.bytes + hot.bytes);
   const door = makeDoor(deps, admission, buffers);
   return { buffers, hot, flusher: makeFlusher(deps, buffers), admission, door };
 }

@@ -9,7 +9,7 @@
  *     physical part supplies all of its parts.
  */
 
-/** Column that orders versions: INT64, in files flagged `repeat` and in hot chunks with identity. */
+/** Column (INT64) that orders versions: in flagged files, and in hot chunks with identity. */
 export const versionColumn = '_seq';
 
 /**

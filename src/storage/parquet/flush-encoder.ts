@@ -15,10 +15,12 @@ import type { FileWriter } from './file-writer.ts';
 import { withFooterFacts } from './footer.ts';
 import { freeSlices, Gatherer } from './gather.ts';
 import { countHours } from './hours.ts';
-import { layoutFiles, type RowLayout } from './layout.ts';
+import { layoutFiles, type FileLayout, type FilledFile } from './layout.ts';
+import { mergeVersions } from './merge-versions.ts';
 import { toArrowStream } from './schema-to-arrow.ts';
+import { seqColumn, seqSlice } from './seq-column.ts';
 import { StatisticsCollector } from './statistics.ts';
-import type { Compression, FlushJob, FlushResult, FlushSet, PlannedFile, RowSet } from './types.ts';
+import type { Compression, FlushJob, FlushResult, FlushSet, MergedRows } from './types.ts';
 
 /** Path of a file below the data directory (docs/format/parquet.md, Path and name). */
 export function filePath(
@@ -66,44 +68,56 @@ export function hourSpans(sortedTimes: readonly BigInt64Array[]): readonly HourS
   return spans;
 }
 
-/** Highest `_seq` by file. */
-function highestSeqs(rows: RowSet, layout: RowLayout, fileCount: number): Float64Array {
-  const { seqRuns } = rows;
-  const highest = new Float64Array(fileCount).fill(-1);
-  if (fileCount === 1) {
-    const start = seqRuns[seqRuns.length - 2] as number;
-    // Within a buffer `_seq` rises from row to row.
-    highest[0] = (seqRuns[seqRuns.length - 1] as number) + rows.rowCount - 1 - start;
-    return highest;
-  }
-  const sliceOfRow = present(layout.sliceOfRow, 'slice by row');
-  let run = 0;
-  for (let row = 0; row < rows.rowCount; row += 1) {
-    while (run + 2 < seqRuns.length && (seqRuns[run + 2] as number) <= row) run += 2;
-    const { file } = present(layout.slices[sliceOfRow[row] as number], 'slice');
-    highest[file] = (seqRuns[run + 1] as number) + row - (seqRuns[run] as number);
-  }
-  return highest;
+/** One row set of a flush, merged and laid out. */
+interface SetContext {
+  readonly set: FlushSet;
+  readonly merged: MergedRows;
+  readonly layout: FileLayout;
+  readonly gatherer: Gatherer;
 }
 
-interface FileContext {
+interface FileContext extends SetContext {
   readonly job: FlushJob;
-  readonly set: FlushSet;
-  readonly file: PlannedFile;
+  readonly file: FilledFile;
   readonly part: readonly [index: number, count: number];
   /** Slices of this file in the layout. */
   readonly slices: readonly number[];
-  readonly gatherer: Gatherer;
-  readonly seqMax: number;
+}
+
+function contextOf(set: FlushSet): SetContext {
+  const merged = mergeVersions(set);
+  const layout = layoutFiles(merged, set.files);
+  return { set, merged, layout, gatherer: new Gatherer(merged.rows, layout) };
 }
 
 /** Indexes of the set's columns that have a value in the file, ascending by column id. */
-function presentColumns({ set, slices, gatherer }: FileContext): readonly number[] {
-  const { columns } = set.rows;
+function presentColumns({ merged, slices, gatherer }: FileContext): readonly number[] {
+  const { columns } = merged.rows;
   return columns
     .map((_, index) => index)
     .filter((index) => slices.some((slice) => gatherer.valueCount(index, slice) > 0))
     .sort((a, b) => idOf(columns[a]?.column) - idOf(columns[b]?.column));
+}
+
+/** LSN plus ordinal of each row of a slice. */
+function seqsOf({ merged, layout }: SetContext, slice: number): Float64Array {
+  const { order, from, length } = present(layout.slices[slice], 'slice');
+  if (order === undefined) return merged.seqs.subarray(from, from + length);
+  return Float64Array.from(order, (row) => merged.seqs[row] as number);
+}
+
+function highestSeq(context: FileContext): number {
+  let highest = -1;
+  for (const slice of context.slices) {
+    for (const seq of seqsOf(context, slice)) if (seq > highest) highest = seq;
+  }
+  return highest;
+}
+
+function flagsOf({ set, file }: FileContext): number {
+  const identity = set.hasIdentity ? 0 : fileFlags.noIdentity;
+  const repeat = file.repeat ? fileFlags.repeat : 0;
+  return identity | repeat | (file.dayFile ? fileFlags.dayFile : 0);
 }
 
 function idOf(column: ColumnRef | undefined): number {
@@ -111,22 +125,24 @@ function idOf(column: ColumnRef | undefined): number {
 }
 
 async function encodeFile(context: FileContext, compression: Compression, writer: FileWriter) {
-  const { job, set, file, part, slices, gatherer, seqMax } = context;
+  const { job, merged, file, part, slices, gatherer } = context;
   const indexes = presentColumns(context);
-  const columns = indexes.map((index) => present(set.rows.columns[index], 'column').column);
+  const columns = indexes.map((index) => present(merged.rows.columns[index], 'column').column);
   const collectors = columns.map((column) => new StatisticsCollector(column));
   const times = slices.map((slice) => gatherer.times(slice));
   const streams = slices.map((slice, place) => () => {
     const gathered = indexes.map((index) => gatherer.column(index, slice));
     gathered.forEach((column, index) => collectors[index]?.add(column));
+    if (file.repeat) gathered.push(seqSlice(seqsOf(context, slice)));
     const stream = toArrowStream(present(times[place], 'times'), gathered);
     freeSlices(gathered);
     return stream;
   });
-  const encoded = await encodeParquet(streams, columns, { compression, statistics: true });
+  const written = file.repeat ? [...columns, seqColumn] : columns;
+  const encoded = await encodeParquet(streams, written, { compression, statistics: true });
   const hours = hourSpans(times);
-  const identity = set.hasIdentity ? 0 : fileFlags.noIdentity;
-  const flags = identity | (file.dayFile ? fileFlags.dayFile : 0);
+  const flags = flagsOf(context);
+  const seqMax = highestSeq(context);
   const { measurementId, database, measurement, lsns } = job;
   const shared = { measurementId, rows: file.rows, lsns, part, flags, seqMax, hours };
   const names = { database, measurement };
@@ -160,20 +176,17 @@ export async function encodeFlush(
 ): Promise<FlushResult> {
   const facts: FileFacts[] = [];
   const statistics: FileStatistics[] = [];
-  const count = job.sets.reduce((sum, { files }) => sum + files.length, 0);
   try {
-    for (const set of job.sets) {
-      const layout = layoutFiles(set.rows, set.files);
-      const gatherer = new Gatherer(set.rows, layout);
-      const seqs = highestSeqs(set.rows, layout, set.files.length);
-      const slicesOfFile: number[][] = set.files.map(() => []);
+    const sets = job.sets.map(contextOf);
+    const count = sets.reduce((sum, { layout }) => sum + layout.files.length, 0);
+    for (const context of sets) {
+      const { layout } = context;
+      const slicesOfFile: number[][] = layout.files.map(() => []);
       layout.slices.forEach(({ file }, index) => slicesOfFile[file]?.push(index));
-      for (const [index, file] of set.files.entries()) {
+      for (const [index, file] of layout.files.entries()) {
         const slices = present(slicesOfFile[index], 'slices');
         const part = [facts.length, count] as const;
-        const seqMax = present(seqs[index], 'highest _seq');
-        const context = { job, set, file, part, slices, gatherer, seqMax };
-        const made = await encodeFile(context, compression, writer);
+        const made = await encodeFile({ ...context, job, file, part, slices }, compression, writer);
         facts.push(made.facts);
         statistics.push(made.statistics);
         // A flush of old data can have thousands of files: hot chunks do not wait for all of them.

@@ -11,7 +11,7 @@ import { freeSlices, Gatherer } from './gather.ts';
 import { hotHours } from './hot-hours.ts';
 import { layoutRun } from './layout.ts';
 import { toArrowStream } from './schema-to-arrow.ts';
-import { hotVersions, seqSlice } from './seq-column.ts';
+import { hotVersions, seqColumn, seqSlice } from './seq-column.ts';
 import type { HotJob, HotResult } from './types.ts';
 
 /** Writes the chunk; a failed one leaves no file. */
@@ -35,11 +35,12 @@ export async function encodeHot(job: HotJob, files: Files): Promise<HotResult> {
     freeSlices(gathered);
     return stream;
   });
+  const written = hasIdentity ? [...columns, seqColumn] : columns;
   const settings = { compression: 'none', statistics: false } as const;
-  const parts = withKeyValues(await encodeParquet(streams, columns, settings), []);
+  const parts = withKeyValues(await encodeParquet(streams, written, settings), []);
   writeChunk(files, path, parts);
   const bytes = parts.reduce((sum, part) => sum + part.length, 0);
-  return { bytes, ...hotHours(rows, from, to) };
+  return { bytes, ...hotHours(job) };
 }
 
 function writeChunk(files: Files, path: string, parts: readonly Uint8Array[]): void {

@@ -3,8 +3,8 @@
  * that the loop makes no bigint: it runs over every row that enters a buffer. Little-endian only,
  * as all machines that Node runs on are.
  */
-import { assert } from '../../base/lib/assert.ts';
-import { hourOf } from '../../base/model/partition.ts';
+import { GatewayError } from '../../base/errors/gateway-error.ts';
+import { hourOf, hourUs as hourUsWide } from '../../base/model/partition.ts';
 
 const hourUs = 3_600_000_000;
 const highUnit = 4_294_967_296;
@@ -20,6 +20,14 @@ function hourOfExact(time: number): number {
   const hour = Math.floor(time / hourUs);
   if (hour * hourUs > time) return hour - 1;
   return (hour + 1) * hourUs <= time ? hour + 1 : hour;
+}
+
+/**
+ * Low half of the start of a UTC hour: `(low half of a time in it - this) >>> 0` is the time's
+ * offset in microseconds, exactly, whatever the year, since an hour has less than 2^32 of them.
+ */
+export function offsetsBase(hour: number): number {
+  return Number(BigInt.asIntN(32, BigInt(hour) * hourUsWide));
 }
 
 /** Calls back with each run of rows from `from` to `to` whose times are of one UTC hour. */
@@ -67,31 +75,29 @@ export function countHours(
 }
 
 /**
- * Returns per row the number that `fileOfHour` gives for its UTC hour. Throws HF_BUG for an hour
- * that the map does not name.
+ * Returns per row the number that `fileOfHour` gives for its UTC hour, or `repeatFileOfHour` for
+ * rows that are repeats. Throws HF_BUG for an hour that the map does not name.
+ * @param repeats one per row; undefined if there are none
  */
 export function mapHours(
   times: BigInt64Array,
   fileOfHour: ReadonlyMap<number, number>,
+  repeatFileOfHour: ReadonlyMap<number, number> = new Map(),
+  repeats: Uint8Array | undefined = undefined,
 ): Uint32Array {
-  const halves = halvesOf(times);
   const files = new Uint32Array(times.length);
-  let start = 0;
-  let end = 0;
-  let file = 0;
-  for (let row = 0; row < times.length; row += 1) {
-    const high = halves[2 * row + 1] as number;
-    const time = high * highUnit + ((halves[2 * row] as number) >>> 0);
-    if (!(time >= start && time < end)) {
-      const exact = high >= -exactHighMax && high < exactHighMax;
-      const hour = exact ? hourOfExact(time) : hourOf(times[row] as bigint);
-      const found = fileOfHour.get(hour);
-      assert(found !== undefined, `no file is planned for UTC hour ${hour}`);
-      file = found;
-      start = exact ? hour * hourUs : 0;
-      end = exact ? start + hourUs : 0;
+  hoursOfRows(times, 0, times.length, (hour, first, end) => {
+    const file = fileOfHour.get(hour);
+    const repeatFile = repeatFileOfHour.get(hour);
+    for (let row = first; row < end; row += 1) {
+      const found = repeats?.[row] === 1 ? repeatFile : file;
+      if (found === undefined) throw unplanned(hour);
+      files[row] = found;
     }
-    files[row] = file;
-  }
+  });
   return files;
+}
+
+function unplanned(hour: number): GatewayError {
+  return new GatewayError('HF_BUG', `no file is planned for UTC hour ${hour}`);
 }

@@ -11,7 +11,7 @@ import type { RowSet } from './types.ts';
 const highUnit = 4_294_967_296;
 
 /** No column of the schema: it has no id and stands in no footer. */
-const seqColumn: ColumnRef = {
+export const seqColumn: ColumnRef = {
   kind: 'unknown',
   spelling: versionColumn,
   sqlName: versionColumn,
@@ -19,7 +19,10 @@ const seqColumn: ColumnRef = {
 };
 
 /** LSN plus ordinal by row. */
-export function seqsByRow({ rowCount, seqRuns }: RowSet): Float64Array {
+export function seqsByRow({
+  rowCount,
+  seqRuns,
+}: Pick<RowSet, 'rowCount' | 'seqRuns'>): Float64Array {
   const seqs = new Float64Array(rowCount);
   for (let run = 0; run < seqRuns.length; run += 2) {
     const end = Math.min(rowCount, seqRuns[run + 2] ?? rowCount);

@@ -29,17 +29,29 @@ export interface PlannedFile {
   readonly fileId: number;
   /** UTC hours since 1970 whose rows go into this file, ascending, all of one UTC day. */
   readonly hours: readonly number[];
-  /** Rows in these hours. */
+  /** Rows in these hours, before versions of a point are merged into one. */
   readonly rows: number;
   /** True for a file of the day's folder (P8). */
   readonly dayFile: boolean;
+  /** True for the file of the rows that are repeats (P19). */
+  readonly repeat: boolean;
 }
 
 /** Rows with or without identity; they never share a file (P17). */
 export interface FlushSet {
   readonly hasIdentity: boolean;
   readonly rows: RowSet;
+  /** One that holds no row once versions are merged is not made. */
   readonly files: readonly PlannedFile[];
+}
+
+/** The rows of a set in which each point with identity stands once. */
+export interface MergedRows {
+  readonly rows: Omit<RowSet, 'seqRuns'>;
+  /** Rows in file order, or undefined if they stand in it. */
+  readonly order: Uint32Array | undefined;
+  /** Highest LSN plus ordinal of the versions by row. */
+  readonly seqs: Float64Array;
 }
 
 /** A sealed buffer: a contiguous LSN range of one measurement (P7). */
@@ -53,7 +65,7 @@ export interface FlushJob {
 }
 
 export interface FlushResult {
-  /** One per planned file, in the order of `sets` and `files`; every file is durable (P9). */
+  /** In the order of `sets` and `files`; every file is durable (P9). */
   readonly facts: readonly FileFacts[];
   readonly statistics: readonly FileStatistics[];
 }

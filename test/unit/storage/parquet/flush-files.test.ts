@@ -13,6 +13,7 @@ import { encodeFlush } from '../../../../src/storage/parquet/flush-encoder.ts';
 import { readFooterFacts } from '../../../../src/storage/parquet/footer.ts';
 import type { FlushJob, RowSet } from '../../../../src/storage/parquet/types.ts';
 import { pyarrowPython, readWithDuckdb, readWithPyarrow } from '../../../support/read-parquet.ts';
+import { compareValues, mergedPlainRows } from '../../../support/version-model.ts';
 import { columnRef, plainRows, plannedFiles, rowSet } from '../../../support/row-sets.ts';
 import type { ColumnSpec, Value } from '../../../support/row-sets.ts';
 
@@ -40,27 +41,10 @@ async function flush(rows: RowSet, hourFileMinRows?: number) {
   return encodeFlush(jobOf(rows, hourFileMinRows), 'snappy', writer);
 }
 
-function compareValues(a: Value, b: Value): number {
-  if (a === null || b === null) return Number(b === null) - Number(a === null);
-  if (typeof a === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b as string));
-  return a < b ? -1 : Number(a > b);
-}
-
-/** Rows of the model in file order: time, then tags by id, then as they came. */
-function expectedRows(rows: RowSet): Value[][] {
-  const tags = rows.columns
-    .map(({ column }, index) => ({ column, index }))
-    .filter(({ column }) => column.kind === 'tag')
-    .sort((a, b) => a.column.physical.id - b.column.physical.id);
-  return plainRows(rows).sort((a, b) => {
-    const byTime = compareValues(a[0] ?? null, b[0] ?? null);
-    if (byTime !== 0) return byTime;
-    for (const { index } of tags) {
-      const byTag = compareValues(a[index + 1] ?? null, b[index + 1] ?? null);
-      if (byTag !== 0) return byTag;
-    }
-    return 0;
-  });
+/** Rows of the model in file order, versions of a point merged. */
+function expectedRows(rows: RowSet): readonly (readonly Value[])[] {
+  const columns = rows.columns.map(({ column }) => column);
+  return mergedPlainRows(columns, plainRows(rows));
 }
 
 /** Spreads a file's columns over the set's columns; those that the file lacks are null. */
