@@ -57,7 +57,16 @@ const partIds: Readonly<Record<PartName, number>> = {
 const partNames = Object.keys(partTypes) as readonly PartName[];
 
 /** Columns of the answer, and the value that the model has for them. */
-export const answerColumns = ['a', 'b', 'x', 'x__int64', 'x__double', 'x__uint64', 's', 'ok'] as const;
+export const answerColumns = [
+  'a',
+  'b',
+  'x',
+  'x__int64',
+  'x__double',
+  'x__uint64',
+  's',
+  'ok',
+] as const;
 export type AnswerColumn = (typeof answerColumns)[number];
 
 function partOf(values: FieldValues, name: PartName): string {
