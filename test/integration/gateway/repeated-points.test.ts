@@ -11,7 +11,10 @@ t.setTimeout(300_000);
 
 const hour = 3_600_000_000;
 const base = 1_700_000_000_000_000 - (1_700_000_000_000_000 % hour);
-const flags = ['--ingest-buffer-rows', '60', '--ingest-buffer-age-max', '500ms'];
+const flags = [
+  ...['--ingest-buffer-rows', '60'],
+  ...['--ingest-buffer-age', '500ms', '--ingest-buffer-age-max', '500ms'],
+];
 
 interface Point {
   readonly line: string;
