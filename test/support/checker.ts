@@ -11,7 +11,8 @@
  *
  * Requests are known by small numbers. The versions of a point are sent one after the other, in the
  * order of their numbers: each only after the answer, if any, to the one before. Which requests are
- * there is told by values that only they have written.
+ * there is told by their values: no two requests write the same value to a field of a point, unless
+ * the second is the first one sent again.
  */
 import { rowKey, rowText, valueText, type PlainRow, type PlainValue } from './plain-row.ts';
 
@@ -68,7 +69,7 @@ export class DurabilityModel {
     }
   }
 
-  /** Requests of which `rows` show a value that only they have written. */
+  /** Requests of which `rows` show a value. */
   requestsIn(rows: readonly PlainRow[]): ReadonlySet<number> {
     const found = new Set<number>();
     for (const row of rows) {
@@ -101,15 +102,15 @@ export class DurabilityModel {
     return problems;
   }
 
-  /** Requests that alone wrote one of the values of the row. */
+  /**
+   * The first requests that wrote the values of the row. A later one that wrote the same was sent
+   * again at once, as it was: which of the two is there makes no difference.
+   */
   #tracesIn(row: PlainRow): readonly number[] {
     const versions = this.#versions.get(rowKey(row)) ?? [];
     return Object.entries(row.fields).flatMap(([field, value]) => {
       const text = valueText(value);
-      const writers = new Set(
-        versions.filter(({ fields }) => hasValue(fields, field, text)).map((one) => one.request),
-      );
-      return writers.size === 1 ? [...writers] : [];
+      return versions.find(({ fields }) => hasValue(fields, field, text))?.request ?? [];
     });
   }
 
@@ -150,7 +151,6 @@ export class DurabilityModel {
     }
     for (const request of missing) add(counts.missing, request);
     for (const request of shown) if (!missing.has(request)) add(counts.shown, request);
-    // A field that none of the present requests wrote: its writer is traced, or it is broken.
   }
 
   #checkPrefix(run: readonly number[], present: ReadonlySet<number>, problems: Problem[]): void {

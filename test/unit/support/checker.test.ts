@@ -153,6 +153,17 @@ const versionCases: readonly {
   },
 ];
 
+void t.test('checker: a request that was sent again counts as there once its values are', (t) => {
+  const again = new DurabilityModel();
+  again.sent(1, [version({ a: 1n })]);
+  again.sent(2, [version({ a: 2n, b: 'b2' })]);
+  again.sent(3, [version({ a: 2n, b: 'b2' })]);
+  const order = [[1, 2, 3]];
+  t.same(again.check([version({ a: 2n, b: 'b2' })], { promised: [1], order }), []);
+  t.match(again.check([version({ a: 2n })], { promised: [1], order }), [{ kind: 'torn' }]);
+  t.end();
+});
+
 for (const { title, rows, promised, kinds } of versionCases) {
   void t.test(`checker of versions: ${title}`, (t) => {
     const problems = versions.check(rows, { promised, order: [[1, 2, 3, 4]] });
