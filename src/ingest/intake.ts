@@ -67,6 +67,7 @@ export function assembleIntake(deps: IntakeDeps): Intake {
   const { ingest, wal } = deps.config;
   const marks = new SeriesMarks(commits.seed.files, {
     bytesMax: Math.floor(ingest.memoryBytes * marksShareMax),
+    hashSeed: randomInt(2 ** 31),
   });
   const buffers = new MeasurementBuffers(clock, {
     positions: commits.seed.positions,

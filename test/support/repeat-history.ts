@@ -138,7 +138,11 @@ class History {
   #start(): MeasurementBuffers {
     const { bytesMax = 2 ** 20, rule, keyOrder, filesAtStart } = this.#composition;
     const files = filesAtStart === undefined ? this.#files : filesAtStart(this.#files);
-    const marks = new SeriesMarks(files, { bytesMax, ...(rule !== undefined && { rule }) });
+    const marks = new SeriesMarks(files, {
+      bytesMax,
+      hashSeed: 9,
+      ...(rule !== undefined && { rule }),
+    });
     return new MeasurementBuffers(new FakeClock(), {
       positions: [...this.#positions],
       lowWater: 0,

@@ -18,15 +18,13 @@ import { fileFlags, type FileFacts } from '../../base/model/commit.ts';
 import { halvesOf, hoursOfRows, offsetsBase } from '../../storage/parquet/hours.ts';
 import { HourFloors } from './hour-floors.ts';
 import type { RowSeries } from './row-series.ts';
+import { KeyScratch, SeriesTable } from './series-table.ts';
 
 /** Hours of a measurement with marks. */
 const hoursKept = 2;
 
 /** Tag cells (rows x tag columns) looked at for one seal or batch; beyond it floors have to do. */
 const cellsMax = 4_000_000;
-
-/** What a series costs besides its key: the entry of a map. An estimate on the safe side. */
-const seriesBytes = 96;
 
 /** The floor after marks were dropped; a test composes another. */
 export type FloorRule = (floor: number, highestMark: number) => number;
@@ -73,11 +71,12 @@ class MeasurementMarks {
   readonly #rule: FloorRule;
   /** Hours with marks, the one written last at the end. */
   readonly #kept = new Map<number, HourMarks>();
-  #series = new Map<string, number>();
-  #keyBytes = 0;
+  #series: SeriesTable;
+  readonly #key = new KeyScratch();
 
-  constructor(rule: FloorRule) {
+  constructor(rule: FloorRule, seed: number) {
     this.#rule = rule;
+    this.#series = new SeriesTable(seed);
   }
 
   get bytes(): number {
@@ -86,7 +85,7 @@ class MeasurementMarks {
 
   /** Bytes that `drop` would free. */
   get markBytes(): number {
-    let bytes = this.#keyBytes + this.#series.size * seriesBytes;
+    let bytes = this.#series.count === 0 ? 0 : this.#series.bytes;
     for (const { marks } of this.#kept.values()) bytes += marks.byteLength;
     return bytes;
   }
@@ -156,16 +155,16 @@ class MeasurementMarks {
   /** Forgets series without a mark, once they are the larger half. */
   #forgetSeries(): void {
     const kept = [...this.#kept.values()];
-    const live: [key: string, series: number][] = [];
-    for (const entry of this.#series) {
-      if (kept.some(({ marks }) => (marks[entry[1]] ?? 0) > 0)) live.push(entry);
+    const live: number[] = [];
+    for (let series = 0; series < this.#series.count; series += 1) {
+      if (kept.some(({ marks }) => (marks[series] ?? 0) > 0)) live.push(series);
     }
-    if (2 * live.length >= this.#series.size) return;
+    if (2 * live.length >= this.#series.count) return;
     for (const hour of kept) {
-      hour.marks = Uint32Array.from(live, ([, series]) => hour.marks[series] ?? 0);
+      const { marks } = hour;
+      hour.marks = Uint32Array.from(live, (series) => marks[series] ?? 0);
     }
-    this.#series = new Map(live.map(([key], series) => [key, series]));
-    this.#keyBytes = live.reduce((sum, [key]) => sum + key.length, 0);
+    this.#series = this.#series.only(live);
   }
 
   #lookUp(rows: MarkedRows, marks: Uint32Array, end: number) {
@@ -177,7 +176,8 @@ class MeasurementMarks {
       const own = byRow[row] as number;
       let mark = known.get(own);
       if (mark === undefined) {
-        const series = this.#series.get(rows.series.key(own));
+        rows.series.writeKey(own, this.#key);
+        const series = this.#series.find(this.#key);
         mark = series === undefined ? 0 : (marks[series] ?? 0);
         known.set(own, mark);
       }
@@ -200,20 +200,11 @@ class MeasurementMarks {
     for (let index = 0; index < own.length; index += 1) {
       const mark = own[index] as number;
       if (mark === 0) continue;
-      const series = this.#number(rows.series.key(index));
+      rows.series.writeKey(index, this.#key);
+      const series = this.#series.number(this.#key);
       if (series >= kept.marks.length) kept.marks = grown(kept.marks, series + 1);
       if (mark > (kept.marks[series] as number)) kept.marks[series] = mark;
     }
-  }
-
-  /** Number of the series of that key, given now if it is new. */
-  #number(key: string): number {
-    const known = this.#series.get(key);
-    if (known !== undefined) return known;
-    const number = this.#series.size;
-    this.#series.set(key, number);
-    this.#keyBytes += key.length;
-    return number;
   }
 }
 
@@ -248,6 +239,8 @@ function grown(marks: Uint32Array, length: number): Uint32Array {
 export interface SeriesMarksOptions {
   /** Bytes of marks and keys of all measurements. */
   readonly bytesMax: number;
+  /** Any number; mixes the hash of keys. */
+  readonly hashSeed: number;
   readonly rule?: FloorRule;
 }
 
@@ -302,7 +295,8 @@ export class SeriesMarks {
   #of(measurementId: number): MeasurementMarks {
     const known = this.#measurements.get(measurementId);
     if (known !== undefined) return known;
-    const made = new MeasurementMarks(this.#options.rule ?? floorOfDropped);
+    const { rule = floorOfDropped, hashSeed } = this.#options;
+    const made = new MeasurementMarks(rule, hashSeed);
     this.#measurements.set(measurementId, made);
     return made;
   }

@@ -103,13 +103,22 @@ function presentColumns({ merged, slices, gatherer }: FileContext): readonly num
 function seqsOf({ merged, layout }: SetContext, slice: number): Float64Array {
   const { order, from, length } = present(layout.slices[slice], 'slice');
   if (order === undefined) return merged.seqs.subarray(from, from + length);
-  return Float64Array.from(order, (row) => merged.seqs[row] as number);
+  const seqs = new Float64Array(length);
+  for (let place = 0; place < length; place += 1) {
+    seqs[place] = merged.seqs[order[place] as number] as number;
+  }
+  return seqs;
 }
 
-function highestSeq(context: FileContext): number {
+function highestSeq({ merged, layout, slices }: FileContext): number {
   let highest = -1;
-  for (const slice of context.slices) {
-    for (const seq of seqsOf(context, slice)) if (seq > highest) highest = seq;
+  for (const slice of slices) {
+    const { order, from, length } = present(layout.slices[slice], 'slice');
+    for (let place = 0; place < length; place += 1) {
+      const row = order === undefined ? from + place : (order[place] as number);
+      const seq = merged.seqs[row] as number;
+      if (seq > highest) highest = seq;
+    }
   }
   return highest;
 }

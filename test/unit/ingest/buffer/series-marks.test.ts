@@ -62,7 +62,7 @@ t.test('planted bug: marks are forgotten for memory while their floor is lower',
 
 /** Buffers of one measurement; each row is [host, seconds]. */
 function rig(bytesMax = 2 ** 20) {
-  const marks = new SeriesMarks([], { bytesMax });
+  const marks = new SeriesMarks([], { bytesMax, hashSeed: 9 });
   const buffers = new MeasurementBuffers(new FakeClock(), {
     positions: [],
     lowWater: 0,
