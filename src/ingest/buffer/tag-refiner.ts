@@ -38,8 +38,8 @@ export class TagRefiner {
   /** By series of this tag: the series before it, and the code plus one (0: no such tag). */
   #parents = new Uint32Array(16);
   #codes = new Uint32Array(16);
-  /** By series before this tag: the code plus one that it had last, and the series of both. */
-  #lastCodes = new Uint32Array(16).fill(none);
+  /** By series before this tag: the code that it had last, and the series of both. */
+  #lastValues = new Uint32Array(16).fill(none);
   #lastSeries = new Uint32Array(16);
   #slots = new Uint32Array(32).fill(none);
   /** Codes known to be of the empty string, which is an absent tag (P17). */
@@ -56,7 +56,7 @@ export class TagRefiner {
   }
 
   get bytes(): number {
-    const arrays = [this.#parents, this.#codes, this.#lastCodes, this.#lastSeries, this.#slots];
+    const arrays = [this.#parents, this.#codes, this.#lastValues, this.#lastSeries, this.#slots];
     return arrays.reduce((sum, array) => sum + array.byteLength, 0);
   }
 
@@ -82,34 +82,49 @@ export class TagRefiner {
     to: number,
     parentCount: number,
   ): void {
-    this.#lastCodes = grown(this.#lastCodes, parentCount, none);
+    this.#lastValues = grown(this.#lastValues, parentCount, none);
     this.#lastSeries = grown(this.#lastSeries, parentCount, 0);
     this.#findEmpty(tag);
     const values = tag.values as Uint32Array;
-    if (tag.rows === undefined) {
-      for (let row = from; row < to; row += 1) this.#put(series, row, values[row] as number);
-      return;
-    }
-    let next = firstAtOrAbove(tag.rows, from);
+    if (tag.rows === undefined) this.#refineDense(values, series, from, to);
+    else this.#refineSparse(values, tag.rows, series, from, to);
+  }
+
+  #refineDense(values: Uint32Array, series: Uint32Array, from: number, to: number): void {
+    const lastValues = this.#lastValues;
+    const lastSeries = this.#lastSeries;
     for (let row = from; row < to; row += 1) {
-      if (tag.rows[next] === row) {
-        this.#put(series, row, values[next] as number);
-        next += 1;
-      } else this.#put(series, row, none);
+      const parent = series[row] as number;
+      const value = values[row] as number;
+      series[row] =
+        lastValues[parent] === value ? (lastSeries[parent] as number) : this.#look(parent, value);
     }
   }
 
-  #put(series: Uint32Array, row: number, value: number): void {
-    const parent = series[row] as number;
-    const code = value === none || value === this.#emptyCode ? 0 : value + 1;
-    if (this.#lastCodes[parent] === code) {
-      series[row] = this.#lastSeries[parent] as number;
-      return;
+  #refineSparse(
+    values: Uint32Array,
+    rows: Uint32Array,
+    series: Uint32Array,
+    from: number,
+    to: number,
+  ): void {
+    let next = firstAtOrAbove(rows, from);
+    for (let row = from; row < to; row += 1) {
+      const hasValue = rows[next] === row;
+      series[row] = this.#look(series[row] as number, hasValue ? (values[next] as number) : none);
+      if (hasValue) next += 1;
     }
-    const found = this.#find(parent, code);
-    this.#lastCodes[parent] = code;
+  }
+
+  /** @param value the code of the value; `none` if there is none */
+  #look(parent: number, value: number): number {
+    if (this.#lastValues[parent] === value && value !== none) {
+      return this.#lastSeries[parent] as number;
+    }
+    const found = this.#find(parent, value === none || value === this.#emptyCode ? 0 : value + 1);
+    this.#lastValues[parent] = value;
     this.#lastSeries[parent] = found;
-    series[row] = found;
+    return found;
   }
 
   /** Only codes that came since the last look can be of the empty string. */

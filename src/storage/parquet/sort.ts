@@ -123,10 +123,10 @@ class RadixSorter {
 
   /** Sorts by `keys[row]`, looking only at bits that differ between rows. */
   by(keys: Uint32Array): void {
-    const { order } = this;
-    const first = keys[order[0] ?? 0] ?? 0;
+    // Keys of rows that are not sorted cost a pass at most; looking them up by row costs more.
+    const first = keys[0] ?? 0;
     let different = 0;
-    for (const row of order) different |= (keys[row] as number) ^ first;
+    for (let row = 1; row < keys.length; row += 1) different |= (keys[row] as number) ^ first;
     for (let shift = 0; shift < 32; shift += digitBits) {
       if (((different >>> shift) & (digitCount - 1)) !== 0) this.#pass(keys, shift);
     }
@@ -135,7 +135,10 @@ class RadixSorter {
   #pass(keys: Uint32Array, shift: number): void {
     const counts = this.#counts.fill(0);
     const mask = digitCount - 1;
-    for (const row of this.order) {
+    const { order } = this;
+    const isWhole = order.length === keys.length;
+    for (let index = 0; index < order.length; index += 1) {
+      const row = isWhole ? index : (order[index] as number);
       const digit = ((keys[row] as number) >>> shift) & mask;
       counts[digit] = (counts[digit] as number) + 1;
     }
@@ -145,7 +148,6 @@ class RadixSorter {
       counts[digit] = start;
       start += count;
     }
-    const { order } = this;
     const target = this.#spare;
     for (let index = 0; index < order.length; index += 1) {
       const row = order[index] as number;
