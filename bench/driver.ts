@@ -7,7 +7,7 @@
  */
 import { Agent, request } from 'node:http';
 import { gzipSync } from 'node:zlib';
-import { BodySource, type Shape } from './shapes.ts';
+import { BodySource, pathOf, type Shape } from './shapes.ts';
 
 export interface DriverSettings {
   readonly shape: Shape;
@@ -60,7 +60,7 @@ class Driver {
   #send(body: Buffer): Promise<number> {
     return new Promise((resolve, reject) => {
       const sent = request(
-        `${this.#settings.url}/write?db=bench&precision=ns`,
+        `${this.#settings.url}${pathOf(this.#settings.shape)}`,
         {
           method: 'POST',
           agent: this.#agent,

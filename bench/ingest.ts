@@ -43,6 +43,16 @@ const scenarios: readonly Scenario[] = [
   { name: 'cpu-100-gzip', shape: { name: 'cpu', hosts: 100 }, gzip: true },
   { name: 'cpu-4000', shape: { name: 'cpu', hosts: 4000 }, gzip: false },
   { name: 'cpu-4000-gzip', shape: { name: 'cpu', hosts: 4000 }, gzip: true },
+  ...(['iot', 'cpu'] as const).map((name) => ({
+    name: `msgpack-${name}`,
+    shape: { name, hosts: 1000, format: 'columnar' as const },
+    gzip: false,
+  })),
+  {
+    name: 'msgpack-rows-cpu',
+    shape: { name: 'cpu', hosts: 1000, format: 'rows' },
+    gzip: false,
+  },
   { name: 'many', shape: { name: 'many', hosts: 4000 }, gzip: false, soakOnly: true },
   { name: 'text', shape: { name: 'text', hosts: 1000 }, gzip: false, soakOnly: true },
 ];
@@ -56,7 +66,7 @@ interface Settings {
 }
 
 const columns: readonly (readonly [title: string, width: number])[] = [
-  ['scenario', -14],
+  ['scenario', -16],
   ['rows/s', 9],
   ['rows/CPU-s', 10],
   ['p50 ms', 7],

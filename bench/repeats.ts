@@ -86,6 +86,8 @@ class Lane {
       nowUs: 0,
       cellsMax: 1e8,
       lineBytesMax: mebibyte,
+      acceptPartial: true,
+      daysMax: 1000,
       yieldNow: () => Promise.resolve(),
     });
     encodeRequest({ batches: decoded.batches, serverTimeUs: 0, clockTrusted: true });
@@ -102,7 +104,7 @@ class Lane {
   async #flush(buffer: MeasurementBuffer): Promise<void> {
     const plans = buffer.plan(hourFileMinRows);
     const ids = plans.flat().map(() => this.#fileId++);
-    const job = buffer.flushJob(plans, ids);
+    const job = buffer.flushJob(plans, ids, [0, ids.length]);
     const sets = job.sets.map((set) => (this.#tells ? set : { ...set, hasIdentity: false }));
     await encodeFlush({ ...job, sets }, 'snappy', this.#writer);
     this.#buffers.filed(buffer.measurementId, buffer.lastSeq);

@@ -2,11 +2,20 @@
  * Request bodies of the benches, seeded. `iot`: time, host, 3 floats. `cpu`: 10 tags, 8 float and 2
  * integer fields, about 370 bytes a line. Two more are hard on memory: `many` spreads its rows over
  * 500 measurements, `text` has a different string of 200 bytes in each row. No (series, time) comes
- * twice, however long a run is.
+ * twice, however long a run is. `iot` and `cpu` come in MessagePack too, columnar or as rows.
  */
+import { columnarBody, rowsBody, type BenchRow } from './msgpack-bodies.ts';
+
 export interface Shape {
   readonly name: 'iot' | 'cpu' | 'many' | 'text';
   readonly hosts: number;
+  /** Line protocol if it is not given. */
+  readonly format?: 'columnar' | 'rows';
+}
+
+/** Where bodies of a shape are sent. */
+export function pathOf({ format }: Shape): string {
+  return format === undefined ? '/write?db=bench&precision=ns' : '/api/v1/write/msgpack?db=bench';
 }
 
 /** Small fast generator of uniform numbers in [0, 1); the same seed gives the same numbers. */
@@ -30,21 +39,20 @@ const measurementsOfMany = 500;
 const wordsOfText = 25;
 
 /** Tag sets of `cpu`, one per host. */
-function cpuTags(host: number): string {
+function cpuTags(host: number): [string, string][] {
   const region = regions[host % regions.length] ?? '';
-  const tags = [
-    `hostname=host_${host}`,
-    `region=${region}`,
-    `datacenter=${region}${'abc'.charAt(host % 3)}`,
-    `rack=${host % 97}`,
-    `os=Ubuntu16.${host % 2 === 0 ? '04' : '10'}LTS`,
-    `arch=x${host % 2 === 0 ? '64' : '86'}`,
-    `team=${['SF', 'NYC', 'LON', 'CHI'][host % 4] ?? ''}`,
-    `service=${host % 19}`,
-    `service_version=${host % 2}`,
-    `service_environment=${['production', 'staging', 'test'][host % 3] ?? ''}`,
+  return [
+    ['hostname', `host_${host}`],
+    ['region', region],
+    ['datacenter', `${region}${'abc'.charAt(host % 3)}`],
+    ['rack', `${host % 97}`],
+    ['os', `Ubuntu16.${host % 2 === 0 ? '04' : '10'}LTS`],
+    ['arch', `x${host % 2 === 0 ? '64' : '86'}`],
+    ['team', ['SF', 'NYC', 'LON', 'CHI'][host % 4] ?? ''],
+    ['service', `${host % 19}`],
+    ['service_version', `${host % 2}`],
+    ['service_environment', ['production', 'staging', 'test'][host % 3] ?? ''],
   ];
-  return tags.join(',');
 }
 
 /** Line without its time; `random` gives the values. */
@@ -61,7 +69,20 @@ function lineOf(shape: Shape, host: number, random: () => number): string {
   }
   const floats = floatFields.map((field) => `${field}=${float()}`).join(',');
   const ints = `requests=${Math.floor(random() * 1e6)}i,errors=${Math.floor(random() * 100)}i`;
-  return `cpu,${cpuTags(host)} ${floats},${ints}`;
+  const tags = cpuTags(host).map(([key, value]) => `${key}=${value}`);
+  return `cpu,${tags.join(',')} ${floats},${ints}`;
+}
+
+/** The same row as `lineOf` makes, for MessagePack. */
+function rowOf(shape: Shape, host: number, random: () => number): BenchRow {
+  const float = (name: string) => [name, { float: Number((random() * 100).toFixed(4)) }] as const;
+  if (shape.name === 'iot') {
+    const fields = ['value', 'cpu_idle', 'cpu_user'].map(float);
+    return { tags: [['host', `server_${host}`]], fields };
+  }
+  const requests = ['requests', Math.floor(random() * 1e6)] as const;
+  const errors = ['errors', Math.floor(random() * 100)] as const;
+  return { tags: cpuTags(host), fields: [...floatFields.map(float), requests, errors] };
 }
 
 /** Time of the first row, in seconds since 1970. */
@@ -69,10 +90,10 @@ export const firstSecond = 1_700_000_000;
 const secondsDigits = 10;
 const nanoseconds = '000000000';
 
-/** One body and where the seconds of each of its lines stand. */
+/** One body and where the time of each of its rows stands: seconds as text, or microseconds. */
 interface Template {
   readonly body: Buffer;
-  readonly secondsAt: Uint32Array;
+  readonly timesAt: Uint32Array;
 }
 
 /**
@@ -97,16 +118,20 @@ export class BodySource {
 
   /** The next body, in memory of its own. */
   next(): Buffer {
-    const { body, secondsAt } = this.#templates[this.#next % this.#templates.length] as Template;
+    const { body, timesAt } = this.#templates[this.#next % this.#templates.length] as Template;
     const firstRow = this.#next * this.#rowsPerBody;
     const bytes = Buffer.from(body);
+    const isText = this.#shape.format === undefined;
+    const time = Buffer.alloc(isText ? secondsDigits : 8);
     let written = -1;
-    let digits = '';
-    for (let line = 0; line < secondsAt.length; line++) {
-      const seconds = firstSecond + Math.floor((firstRow + line) / this.#shape.hosts);
-      if (seconds !== written) digits = String(seconds);
+    for (let row = 0; row < timesAt.length; row++) {
+      const seconds = firstSecond + Math.floor((firstRow + row) / this.#shape.hosts);
+      if (seconds !== written) {
+        if (isText) time.write(String(seconds), 'latin1');
+        else time.writeBigUInt64BE(BigInt(seconds) * 1_000_000n);
+      }
       written = seconds;
-      bytes.write(digits, secondsAt[line] as number, secondsDigits, 'latin1');
+      bytes.set(time, timesAt[row] as number);
     }
     this.#next++;
     return bytes;
@@ -114,13 +139,19 @@ export class BodySource {
 }
 
 function template(shape: Shape, firstRow: number, rows: number, random: () => number): Template {
-  const secondsAt = new Uint32Array(rows);
+  if (shape.format !== undefined) {
+    const all = Array.from({ length: rows }, (_, row) =>
+      rowOf(shape, (firstRow + row) % shape.hosts, random),
+    );
+    return shape.format === 'rows' ? rowsBody(shape.name, all) : columnarBody(shape.name, all);
+  }
+  const timesAt = new Uint32Array(rows);
   let text = '';
   for (let line = 0; line < rows; line++) {
     const row = firstRow + line;
     text += `${lineOf(shape, row % shape.hosts, random)} `;
-    secondsAt[line] = text.length;
+    timesAt[line] = text.length;
     text += `${firstSecond}${nanoseconds}\n`;
   }
-  return { body: Buffer.from(text, 'latin1'), secondsAt };
+  return { body: Buffer.from(text, 'latin1'), timesAt };
 }

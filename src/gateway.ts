@@ -4,14 +4,17 @@
  * with some parts replaced (another file layer in a thread, another order of commits): that is how
  * faults are planted. There are no switches for it in the product.
  *
- * I1. Order of a start: lock, journal, schema, buffers, HTTP (writes 503), log replay, writes.
+ * I1. Order of a start: lock, address free, journal, schema, buffers, HTTP (writes 503), replay,
+ *     writes. Opening a log spends numbers, so what may end a start is asked before it.
  * I2. Every commit reaches buffers, registry, low-water mark and queries in one tick (P12).
  * I3. A thread of a log that ends by itself stops the gateway: nothing can be made durable.
  */
 import type { Config } from './base/config/derive.ts';
 import {
   gatewayIdOf,
+  hotDirectories,
   makeDataDirectories,
+  withHotMemory,
   type DataDirectories,
 } from './base/disk/data-directory.ts';
 import { diskBytes } from './base/disk/disk-size.ts';
@@ -24,7 +27,7 @@ import { Alarms } from './base/telemetry/alarms.ts';
 import type { Logger } from './base/telemetry/log.ts';
 import { Metrics } from './base/telemetry/metrics.ts';
 import { Figures } from './fronts/figures.ts';
-import { HttpFront } from './fronts/http/server.ts';
+import { Fronts } from './fronts/fronts.ts';
 import { StatusReport, type GatewayPhase } from './fronts/status.ts';
 import { showFlushAlarms } from './ingest/buffer/flush-alarms.ts';
 import type { CommitOrder } from './ingest/buffer/flush-order.ts';
@@ -33,11 +36,14 @@ import { decompress } from './ingest/decode/decompress.ts';
 import { assembleIntake, type Intake } from './ingest/intake.ts';
 import { Replay } from './ingest/replay.ts';
 import { CommitClient } from './log/journal/commit-client.ts';
+import type { LostNumbers } from './log/journal/commit-messages.ts';
 import { highestLsn } from './log/journal/live-state.ts';
 import { LowWater } from './log/wal/low-water.ts';
 import { refuseNewerWal } from './log/wal/newer-format.ts';
 import { decodeRequest } from './log/wal/request-record.ts';
 import { WalClient } from './log/wal/wal-client.ts';
+import { UnreadableRecords } from './log/wal/unreadable-records.ts';
+import { claimWalHome } from './log/wal/wal-home.ts';
 import { walOptions } from './log/wal/wal-options.ts';
 import { Queries } from './query/queries.ts';
 import { queryOptions } from './query/query-options.ts';
@@ -45,6 +51,7 @@ import { queryHost } from './query/snapshots.ts';
 import { Databases } from './storage/catalog/databases.ts';
 import { SchemaRegistry } from './storage/catalog/schema-registry.ts';
 import { EncoderPool } from './storage/parquet/encoder-pool.ts';
+import { refuseTakenAddress, refuseTakenDatagramAddress } from './system/address.ts';
 import { refuseCaseInsensitive } from './system/file-system.ts';
 import { acquireDataLock, type DataLock } from './system/lock.ts';
 import { RestartWatch } from './system/restart-watch.ts';
@@ -82,6 +89,11 @@ export interface Gateway {
   readonly failed: Promise<GatewayError>;
   /** Answers what is under way, files what is buffered, and stops, within the shutdown time-out. */
   close(): Promise<void>;
+  /**
+   * For an end in which nothing in memory can be trusted: true if all that was answered is on the
+   * device. Nothing is filed or answered; the process must end without running anything else.
+   */
+  abandon(): boolean;
 }
 
 /** WebAssembly memory never shrinks: an encoder that grew beyond this is replaced. */
@@ -111,7 +123,8 @@ interface Opened {
 
 /**
  * Starts a gateway; resolves when it listens. Queries wait and writes get 503 until `recovered`.
- * @throws HF_DATA_LOCKED, HF_FORMAT_NEWER, HF_LISTEN, HF_IO; what was opened is closed again
+ * @throws HF_DATA_LOCKED, HF_FORMAT_NEWER, HF_WAL_LEFT, HF_WAL_FOREIGN, HF_LISTEN, HF_IO; what was
+ * opened is closed again
  */
 export async function startGateway(
   config: Config,
@@ -125,6 +138,11 @@ export async function startGateway(
     const directories = makeDataDirectories(parts.files, dataDirectory, config.wal.directory);
     refuseCaseInsensitive(parts.files, directories.root);
     refuseNewerWal(parts.files, directories.wal);
+    await refuseTakenAddress(config.server);
+    if (config.server.udp !== undefined) await refuseTakenDatagramAddress(config.server.udp);
+    const { root, journal, wal } = directories;
+    const gatewayId = gatewayIdOf(parts.files, root);
+    claimWalHome({ files: parts.files, root, journal, wal, gatewayId });
     commits = await CommitClient.open({
       thread: parts.threads.commit,
       root: directories.root,
@@ -134,7 +152,8 @@ export async function startGateway(
       orphans: directories.orphans,
       ...config.journal,
     });
-    const opened = openParts(config, logger, parts, lock, directories, commits);
+    const places = withHotMemory(parts.files, directories, config.ingest.memoryBytes);
+    const opened = openParts(config, logger, parts, lock, places, commits);
     const gateway = new RunningGateway(opened);
     await gateway.open();
     return gateway;
@@ -185,8 +204,8 @@ class RunningGateway implements Gateway {
   readonly #restartWatch = new RestartWatch(giveUpMs, this.#failure.resolve);
   readonly #queries: Queries;
   readonly #figures: Figures;
-  readonly #http: HttpFront;
-  #recovery = { bytes: 0, bytesTotal: 0, rows: 0 };
+  readonly #fronts: Fronts;
+  #recovery = { bytes: 0, bytesTotal: 0, rows: 0, skipped: 0, unreadable: 0 };
   #wal: WalClient | undefined;
   #phase: GatewayPhase = 'recovering';
   #watch: NodeJS.Timeout | undefined;
@@ -211,11 +230,11 @@ class RunningGateway implements Gateway {
       phase: () => this.#phase,
       recovery: () => this.#recovery,
     });
-    this.#http = this.#makeHttp();
+    this.#fronts = this.#makeFronts();
   }
 
   get url(): string {
-    return this.#http.url;
+    return this.#fronts.url;
   }
 
   /** Listens, starts the query process, and begins to replay the log. */
@@ -239,7 +258,7 @@ class RunningGateway implements Gateway {
       else logger.warn({ kind, ...details }, message);
     });
     commits.onExit(this.#failure.resolve);
-    await this.#http.open();
+    await this.#fronts.open();
     this.#queries.start();
     encoder.warm();
     space.start();
@@ -255,8 +274,13 @@ class RunningGateway implements Gateway {
       );
     }, watchMs).unref();
     this.#intake.flusher.start();
-    logger.info({ url: this.url, commit: commits.visibleCommit }, 'listening');
+    logger.notice({ url: this.url, commit: commits.visibleCommit }, 'listening');
     this.#recovering = this.#recover();
+  }
+
+  abandon(): boolean {
+    const { shutdownTimeoutMs } = this.#opened.config.server;
+    return this.#wal?.syncAtOnce(shutdownTimeoutMs) ?? true;
   }
 
   close(): Promise<void> {
@@ -271,13 +295,13 @@ class RunningGateway implements Gateway {
     const leftMs = () => Math.max(0, endMs - clock.monotonicMs());
     this.#phase = 'stopping';
     this.#intake.admission.stop();
-    await within(this.#http.drain(), leftMs() / 3);
+    await within(this.#fronts.drain(), leftMs() / 3);
     const filed = await this.#intake.flusher.flushAll((leftMs() * 2) / 3);
     if (!filed) logger.warn({}, 'rows are left in the log; they are filed after the next start');
     this.#intake.flusher.stop();
     clearInterval(this.#watch);
     space.stop();
-    await this.#http.close();
+    await this.#fronts.close();
     const wait = [() => this.#recovering, () => this.#wal?.close(), () => commits.close()];
     const ends = [() => this.#queries.close(), ...wait, () => encoder.close()];
     // A thread that may still write keeps the directory: the hold then ends with the process.
@@ -285,13 +309,21 @@ class RunningGateway implements Gateway {
   }
 
   async #recover(): Promise<void> {
-    const { config, parts, directories, commits, registry, logger } = this.#opened;
+    const { config, parts, directories, commits, registry, alarms, logger } = this.#opened;
     const roomBytes = Math.floor(config.ingest.memoryBytes * openShareMax);
+    const unreadable = new UnreadableRecords({
+      files: parts.files,
+      quarantine: directories.quarantine,
+      alarm: (message, segment) => {
+        alarms.raise('wal_rot', message, `${segment}, unreadable`);
+      },
+    });
     const replay = new Replay({
       decode: decodeRequest,
       adopt: (request) => registry.adopt(request),
       buffers: this.#intake.buffers,
       room: () => this.#intake.flusher.whenBelow(roomBytes),
+      setAside: (record, cause) => unreadable.setAside(record, cause),
     });
     const options = walOptions(config.wal, {
       thread: parts.threads.wal,
@@ -307,10 +339,10 @@ class RunningGateway implements Gateway {
           if (this.#phase === 'stopping') throw new GatewayError('HF_SHUTTING_DOWN', 'stopping');
           commits.walSynced(progress.syncedTo);
           await replay.take(records, progress.syncedTo);
-          this.#recovery = { ...progress, rows: replay.counts.rows };
+          this.#recovery = { ...progress, ...replay.counts };
         },
       });
-      this.#attach(wal);
+      this.#attach(wal, unreadable.numbers);
       logger.info({ ...wal.recovery, ...replay.counts }, 'the write-ahead log is read');
       if (this.#phase === 'recovering') this.#phase = 'ready';
       this.#intake.flusher.flushOpen();
@@ -321,7 +353,7 @@ class RunningGateway implements Gateway {
     }
   }
 
-  #attach(wal: WalClient): void {
+  #attach(wal: WalClient, unreadable: readonly LostNumbers[]): void {
     const { alarms, commits } = this.#opened;
     this.#wal = wal;
     for (const { message, segment } of wal.recovery.alarms) {
@@ -336,7 +368,8 @@ class RunningGateway implements Gateway {
     });
     commits.walSynced(wal.syncedTo);
     const { lastNumber, rot } = wal.recovery;
-    commits.walReplayed(commits.seed.lowWater + 1, lastNumber, rot);
+    commits.walReplayed(commits.seed.lowWater + 1, lastNumber, [...rot, ...unreadable]);
+    commits.forgetSeed();
     wal.onExit(this.#failure.resolve);
   }
 
@@ -358,7 +391,7 @@ class RunningGateway implements Gateway {
       ...this.#opened,
       files,
       clock,
-      hotDirectory: directories.hot,
+      hotDirectories: hotDirectories(directories),
       ...(commitOrder === undefined ? {} : { commitOrder }),
       wal: () => this.#wal,
       recovering: () => this.#phase === 'recovering',
@@ -379,8 +412,8 @@ class RunningGateway implements Gateway {
     return new Queries({ host, files, clock }, options);
   }
 
-  #makeHttp(): HttpFront {
-    const { config, parts, commits, registry, metrics, logger } = this.#opened;
+  #makeFronts(): Fronts {
+    const { config, parts, commits, registry, metrics, alarms, logger } = this.#opened;
     const status = new StatusReport({
       sources: this.#figures.sources(),
       clock: parts.clock,
@@ -391,8 +424,8 @@ class RunningGateway implements Gateway {
     const { server, query, wal } = config;
     const { door } = this.#intake;
     const queries = this.#queries;
-    return new HttpFront(
-      { door, queries, databases, status, metrics, logger, clock: parts.clock, decompress },
+    return new Fronts(
+      { door, queries, databases, status, metrics, alarms, logger, clock: parts.clock, decompress },
       { ...server, queryTimeoutMs: query.timeoutMs, durability: wal.durability },
     );
   }

@@ -7,9 +7,9 @@ import { deriveConfig, type Config } from './base/config/derive.ts';
 import { serveHelp } from './base/config/document.ts';
 import { hostFacts } from './base/config/host.ts';
 import { loadConfig, nodeConfigFiles } from './base/config/load.ts';
-import { asGatewayError, type GatewayError } from './base/errors/gateway-error.ts';
+import { asGatewayError } from './base/errors/gateway-error.ts';
 import { version } from './base/lib/version.ts';
-import { openLog, type Logger } from './base/telemetry/log.ts';
+import { openLog, type Logger, type OpenedLog } from './base/telemetry/log.ts';
 import { exitCodeOf, exitCodes, reportError } from './fronts/cli/command.ts';
 import { greeting } from './fronts/cli/serve-greeting.ts';
 import { terminal } from './fronts/cli/terminal.ts';
@@ -47,6 +47,17 @@ async function closeInTime(gateway: Gateway, config: Config, logger: Logger): Pr
   }
 }
 
+/**
+ * After an error that nobody expected nothing in memory can be trusted: rows of it must not be
+ * filed, nor requests answered. The log has them; the next start reads it.
+ */
+function endAtOnce(error: unknown, gateway: Gateway | undefined, log: OpenedLog): never {
+  log.logger.fatal({ error }, 'stopping at once, without filing what is in memory: a bug');
+  if (gateway?.abandon() === false) log.logger.fatal({}, 'the log could not be synced');
+  log.close();
+  process.exit(exitCodes.bug);
+}
+
 async function serve(words: readonly string[]): Promise<number> {
   let config: Config | undefined;
   try {
@@ -55,30 +66,31 @@ async function serve(words: readonly string[]): Promise<number> {
     return reportError(error, process.stderr);
   }
   if (config === undefined) return exitCodes.ok;
-  const { logger, close: closeLog } = openLog(config.log.level);
+  const log = openLog(config.log.level);
+  const { logger } = log;
   const stop = endAsked();
-  let crash: (error: GatewayError) => void = () => undefined;
-  const crashed = new Promise<GatewayError>((resolve) => (crash = resolve));
+  let gateway: Gateway | undefined;
   process.on('uncaughtException', (error) => {
-    crash(asGatewayError(error));
+    endAtOnce(error, gateway, log);
   });
   try {
     logger.info({ version, pid: process.pid }, 'start');
     for (const notice of config.notices) logger.warn({}, notice);
     // Only `serve` pays for loading the gateway and its native parts.
     const { startGateway } = await import('./gateway.ts');
-    const gateway = await startGateway(config, logger);
+    gateway = await startGateway(config, logger);
     if (startedByHand()) process.stdout.write(greeting(gateway.url));
     const recovery = gateway.recovered.then(
       () => new Promise<never>(() => undefined),
       (error: unknown) => asGatewayError(error),
     );
-    const end = await Promise.race([stop, gateway.failed, recovery, crashed]);
+    const end = await Promise.race([stop, gateway.failed, recovery]);
     if (typeof end === 'string') {
       logger.info({ signal: end }, 'stopping');
       await closeInTime(gateway, config, logger);
       return exitCodes.ok;
     }
+    if (end.kind === 'bug') endAtOnce(end, gateway, log);
     logger.fatal({ error: end }, 'stopping: a restart can help');
     await closeInTime(gateway, config, logger);
     return exitCodeOf(end);
@@ -86,7 +98,7 @@ async function serve(words: readonly string[]): Promise<number> {
     logger.fatal({ error }, 'the gateway did not start');
     return reportError(error, process.stderr);
   } finally {
-    closeLog();
+    log.close();
   }
 }
 

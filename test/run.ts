@@ -34,6 +34,13 @@ const suites: readonly Suite[] = [
     lane: 'cpu',
   },
   {
+    name: 'conformance',
+    files: 'test/conformance/*.test.ts',
+    jobs: 1,
+    budgetSeconds: 180,
+    lane: 'waiting',
+  },
+  {
     name: 'clients',
     files: 'test/integration/telegraf/*.test.ts',
     jobs: 1,

@@ -62,9 +62,9 @@ export class Figures {
       buffers: () => this.#buffers(),
       wal: () => this.#wal(),
       catalog: () => {
-        const { files, fileBytes, ...journal } = commits.figures;
+        const { files, fileBytes: bytes, indexRebuilds, ...journal } = commits.figures;
         const { visibleCommit } = commits;
-        return { visibleCommit, commits: this.#commits, files, bytes: fileBytes, journal };
+        return { visibleCommit, commits: this.#commits, files, bytes, indexRebuilds, journal };
       },
       queries: () => {
         const { running, waiting, engine } = queries.status();

@@ -18,7 +18,11 @@ export type Figures = object;
 export interface RecoveryFigures {
   readonly bytes: number;
   readonly bytesTotal: number;
+  /** Rows that entered the buffers; those that did not, because they are filed already. */
   readonly rows: number;
+  readonly skipped: number;
+  /** Records of the log that could not be read and were set aside. */
+  readonly unreadable: number;
 }
 
 export interface BufferFigures {
@@ -54,6 +58,7 @@ export interface CatalogFigures {
   readonly commits: number;
   readonly files: number;
   readonly bytes: number;
+  readonly indexRebuilds: number;
 }
 
 export interface QueryFigures {
@@ -135,10 +140,18 @@ export class StatusReport {
   }
 
   #recovery() {
-    const { bytes, bytesTotal, rows } = this.#sources.recovery();
+    const { bytes, bytesTotal, rows, skipped, unreadable } = this.#sources.recovery();
     const done = this.#sources.phase() === 'ready' || this.#sources.phase() === 'stopping';
     const share = done ? 1 : bytesTotal === 0 ? 0 : bytes / bytesTotal;
-    return { done, share: Math.round(share * 1e4) / 1e4, bytes, bytes_total: bytesTotal, rows };
+    return {
+      done,
+      share: Math.round(share * 1e4) / 1e4,
+      bytes,
+      bytes_total: bytesTotal,
+      rows,
+      skipped,
+      unreadable,
+    };
   }
 
   /** `/api/v1/status`: everything. */
@@ -273,12 +286,14 @@ export class StatusReport {
     metrics.read('holdfast_journal_commits_total', () => catalog()?.commits);
     metrics.read('holdfast_catalog_files', () => catalog()?.files);
     metrics.read('holdfast_catalog_bytes', () => catalog()?.bytes);
+    metrics.read('holdfast_catalog_index_rebuilds_total', () => catalog()?.indexRebuilds);
     metrics.read('holdfast_query_active_queries', () => queries()?.active);
     metrics.read('holdfast_query_queued_queries', () => queries()?.queued);
     metrics.read('holdfast_query_engine_restarts_total', () => queries()?.engineRestarts);
     metrics.read('holdfast_disk_free_bytes', () => disk()?.freeBytes);
     metrics.read('holdfast_disk_hard_free_bytes', () => disk()?.hardFreeBytes);
     metrics.read('holdfast_recovery_progress_ratio', () => this.#recovery().share);
+    metrics.read('holdfast_recovery_unreadable_records', () => this.#recovery().unreadable);
     metrics.read('holdfast_alarms_active', () => {
       const counts: Record<string, number> = {};
       for (const { id } of this.#sources.alarms()) counts[id] = (counts[id] ?? 0) + 1;

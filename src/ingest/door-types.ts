@@ -7,8 +7,13 @@ import type { Precision, Rejection } from './decode/types.ts';
 /** How the routes of a dialect speak; kept with what they could not take. */
 export type WriteDialect = 'v1' | 'v2' | 'v3' | 'arc';
 
+/** What the bytes of a body are. */
+export type WriteFormat = 'line' | 'msgpack';
+
 export interface WriteRequest {
   readonly dialect: WriteDialect;
+  /** Line protocol if it is not given. */
+  readonly format?: WriteFormat;
   readonly database: string;
   readonly precision: Precision;
   /** Decompressed; true until `write` has resolved. */

@@ -13,7 +13,8 @@ import type { ColumnBatch, RequestBatch } from '../base/model/column-batch.ts';
 import { asGatewayError, GatewayError } from '../base/errors/gateway-error.ts';
 import type { Admission } from './admission.ts';
 import type { DecodeCounters, Decoded, DecodeOptions, Rejection } from './decode/types.ts';
-import type { WriteDoor, WriteOutcome, WriteRequest } from './door-types.ts';
+import type { WriteDoor, WriteFormat, WriteOutcome, WriteRequest } from './door-types.ts';
+import type { FutureRows } from './future-rows.ts';
 
 /** The decoder of one format. */
 export interface Decoder {
@@ -32,13 +33,14 @@ export interface RecordLog {
 
 /** The buffers as the door sees them (MeasurementBuffers). */
 export interface RowSink {
-  append(batch: ColumnBatch, lsn: number, firstOrdinal: number): unknown;
+  /** False if the rows are filed already, which only replay meets. */
+  append(batch: ColumnBatch, lsn: number, firstOrdinal: number): boolean;
   recordEntered(lastLsn: number): void;
 }
 
 export interface DoorDeps {
   readonly admission: Admission;
-  readonly decoder: Decoder;
+  readonly decoders: Readonly<Record<WriteFormat, Decoder>>;
   /** Makes the batch of the reserved measurement that files rejected rows. */
   rejectedBatch(rejected: readonly Rejection[], request: WriteRequest, nowUs: number): ColumnBatch;
   /** Bytes of the record of a decided request. */
@@ -50,10 +52,12 @@ export interface DoorDeps {
   databaseExists(name: string): boolean;
   /** Figures for the metrics; called once per request that was kept. */
   count(request: WriteRequest, outcome: WriteOutcome, counters: DecodeCounters): void;
+  readonly futureRows: Pick<FutureRows, 'find' | 'note'>;
 }
 
 export interface DoorOptions {
   readonly cellsMax: number;
+  readonly daysMax: number;
   readonly lineBytesMax: number;
   readonly createDatabases: boolean;
 }
@@ -100,22 +104,29 @@ export class Door implements WriteDoor {
 
   async #writeHeld(request: WriteRequest): Promise<WriteOutcome> {
     const nowUs = this.#deps.clock.wallUs();
-    const { cellsMax, lineBytesMax } = this.#options;
-    const decoded = await this.#deps.decoder.decode(request.body, {
+    const { cellsMax, daysMax, lineBytesMax } = this.#options;
+    const decoded = await this.#deps.decoders[request.format ?? 'line'].decode(request.body, {
       database: request.database,
       precision: request.precision,
       nowUs,
+      acceptPartial: request.acceptPartial,
       cellsMax,
+      daysMax,
       lineBytesMax,
       yieldNow,
     });
     const { rejected, rejectedLines } = decoded;
-    if (rejected.length > 0 && !request.acceptPartial) return { rows: 0, rejected, rejectedLines };
+    if (rejected.length > 0 && !request.acceptPartial) {
+      decoded.free();
+      return { rows: 0, rejected, rejectedLines };
+    }
     const letters = rejected.length > 0 ? [this.#deps.rejectedBatch(rejected, request, nowUs)] : [];
     const batches = [...decoded.batches, ...letters];
+    const future = this.#deps.futureRows.find(batches, nowUs);
     // The clock has no judge yet: every server time counts as trusted.
     if (batches.length > 0) await this.#keep({ batches, serverTimeUs: nowUs, clockTrusted: true });
     decoded.free();
+    if (future.length > 0) this.#deps.futureRows.note(future, request);
     const outcome = { rows: decoded.rows, rejected, rejectedLines };
     this.#deps.count(request, outcome, decoded.counters);
     return outcome;
@@ -144,12 +155,20 @@ export class Door implements WriteDoor {
   }
 }
 
+/** Rows of a request that are in the buffers now, and rows that a commit has filed already. */
+export interface EnteredRows {
+  readonly entered: number;
+  readonly skipped: number;
+}
+
 /** Appends a request whose record took the LSNs from `lsn` on to the buffers (I4). */
-export function enter(buffers: RowSink, request: RequestBatch, lsn: number): void {
+export function enter(buffers: RowSink, request: RequestBatch, lsn: number): EnteredRows {
   let ordinal = 0;
+  let skipped = 0;
   for (const batch of request.batches) {
-    buffers.append(batch, lsn, ordinal);
+    if (!buffers.append(batch, lsn, ordinal)) skipped += batch.rowCount;
     ordinal += batch.rowCount;
   }
-  buffers.recordEntered(lsn + ordinal - 1);
+  buffers.recordEntered(lsn + Math.max(1, ordinal) - 1);
+  return { entered: ordinal - skipped, skipped };
 }

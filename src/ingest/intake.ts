@@ -7,6 +7,7 @@ import type { Config } from '../base/config/derive.ts';
 import type { Files } from '../base/disk/files.ts';
 import { present } from '../base/lib/assert.ts';
 import type { Clock } from '../base/lib/clock.ts';
+import type { AlarmRecorder } from '../base/telemetry/alarms.ts';
 import type { Metrics } from '../base/telemetry/metrics.ts';
 import type { CommitClient } from '../log/journal/commit-client.ts';
 import { encodeRequest } from '../log/wal/request-record.ts';
@@ -14,7 +15,7 @@ import type { WalClient } from '../log/wal/wal-client.ts';
 import type { SchemaRegistry } from '../storage/catalog/schema-registry.ts';
 import type { Encoder } from '../storage/parquet/types.ts';
 import { Admission } from './admission.ts';
-import { commitAfterSync } from './buffer/commit-after-sync.ts';
+import { commitAfterSync, encodeAfterSync } from './buffer/commit-after-sync.ts';
 import type { CommitOrder } from './buffer/flush-order.ts';
 import { flushLimits } from './buffer/flush-policy.ts';
 import { Flusher } from './buffer/flusher.ts';
@@ -22,8 +23,10 @@ import { HotChunks } from './buffer/hot-chunks.ts';
 import { MeasurementBuffers } from './buffer/measurement-buffers.ts';
 import { SeriesMarks } from './buffer/series-marks.ts';
 import { LineDecoder } from './decode/line-protocol.ts';
+import { MessagePackDecoder } from './decode/msgpack/message-pack.ts';
 import { rejectedBatch } from './decode/rejected-rows.ts';
 import { Door } from './door.ts';
+import { FutureRows } from './future-rows.ts';
 import { ingestCounters } from './ingest-counters.ts';
 
 export interface IntakeDeps {
@@ -31,10 +34,12 @@ export interface IntakeDeps {
   readonly files: Files;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  readonly alarms: AlarmRecorder;
   readonly commits: CommitClient;
   readonly registry: SchemaRegistry;
   readonly encoder: Encoder;
-  readonly hotDirectory: string;
+  /** In the order in which hot chunks are to go there. */
+  readonly hotDirectories: readonly string[];
   readonly commitOrder?: CommitOrder;
   /** Undefined until the log is read. */
   wal(): WalClient | undefined;
@@ -78,7 +83,7 @@ export function assembleIntake(deps: IntakeDeps): Intake {
     hashSeed: randomInt(2 ** 31),
     marks,
   });
-  const hot = new HotChunks({ buffers, encoder, files }, { directory: deps.hotDirectory });
+  const hot = new HotChunks({ buffers, encoder, files }, { directories: deps.hotDirectories });
   const admission = makeAdmission(deps, () => buffers.bytes + marks.bytes + hot.bytes);
   const door = makeDoor(deps, admission, buffers);
   return { buffers, hot, flusher: makeFlusher(deps, buffers), admission, door };
@@ -88,15 +93,13 @@ function makeFlusher(deps: IntakeDeps, buffers: MeasurementBuffers): Flusher {
   const { commits, encoder, registry, clock, commitOrder } = deps;
   const { ingest, parquet, wal } = deps.config;
   // Without background syncs nobody else would let the commit go on (P4).
-  const committer =
-    wal.durability === 'synced'
-      ? commits
-      : commitAfterSync(commits, () => deps.wal()?.sync() ?? Promise.resolve());
+  const sync = () => deps.wal()?.sync() ?? Promise.resolve();
+  const isSynced = wal.durability === 'synced';
   return new Flusher(
     {
       buffers,
-      encoder,
-      committer,
+      encoder: isSynced ? encoder : encodeAfterSync(encoder, sync),
+      committer: isSynced ? commits : commitAfterSync(commits, sync),
       schema: registry,
       clock,
       walBytes: () => deps.wal()?.status().bytesLive ?? 0,
@@ -122,22 +125,27 @@ function makeAdmission(deps: IntakeDeps, bufferBytes: () => number): Admission {
       walOldestUnsyncedMs: () => deps.wal()?.oldestUnsyncedMs ?? 0,
       bufferBytes,
     },
-    { memoryBytesMax: ingest.memoryBytes, walBytesMax: wal.bytesMax, unsyncedMsMax },
+    {
+      // What the log keeps of answered requests until their sync is part of the memory.
+      memoryBytesMax: ingest.memoryBytes - (wal.durability === 'synced' ? 0 : wal.unsyncedBytesMax),
+      walBytesMax: wal.bytesMax,
+      unsyncedMsMax,
+    },
   );
 }
 
 function makeDoor(deps: IntakeDeps, admission: Admission, buffers: MeasurementBuffers): Door {
   const { registry, clock, metrics } = deps;
-  const decoder = new LineDecoder({
+  const decoding = {
     registry,
     monotonicMs: () => clock.monotonicMs(),
     seed: randomInt(2 ** 31),
     cacheBytesMax: seriesCacheBytesMax,
-  });
+  };
   return new Door(
     {
       admission,
-      decoder,
+      decoders: { line: new LineDecoder(decoding), msgpack: new MessagePackDecoder(decoding) },
       rejectedBatch: (rejected, request, nowUs) =>
         rejectedBatch(registry, rejected, request, nowUs),
       encode: encodeRequest,
@@ -146,6 +154,7 @@ function makeDoor(deps: IntakeDeps, admission: Admission, buffers: MeasurementBu
       clock,
       databaseExists: (name) => registry.hasDatabase(name),
       count: ingestCounters(metrics),
+      futureRows: new FutureRows(deps, { limitMs: deps.config.ingest.futureMsMax }),
     },
     deps.config.ingest,
   );

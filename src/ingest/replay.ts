@@ -5,32 +5,63 @@
  * I1. Rows that a commit has filed do not enter again: the buffers know each measurement's
  *     position and refuse them (P5, W3).
  * I2. Memory is bounded: before a batch of records enters, what is full is flushed (W11).
+ * I3. A record that cannot be read ends nothing: it is set aside, and the ones behind it enter. If
+ *     it could not be set aside, the log keeps it: no low-water mark reaches it (W6).
  */
+import { GatewayError } from '../base/errors/gateway-error.ts';
 import type { RequestBatch } from '../base/model/column-batch.ts';
+import { lastNumberOf } from '../log/log-types.ts';
 import type { ReplayedRecord } from '../log/wal/replay-feed.ts';
+import { requestNumbers } from '../log/wal/request-record.ts';
 import { enter, type RowSink } from './door.ts';
+
+/** The buffers as replay sees them (MeasurementBuffers). */
+export interface ReplaySinkBuffers extends RowSink {
+  /** The log must keep the record at `lsn` and all behind it. */
+  holdBack(lsn: number): void;
+}
 
 export interface ReplayDeps {
   decode(payload: Uint8Array): RequestBatch;
   /** Learns the names and columns of the record and gives its columns their ids. */
   adopt(request: RequestBatch): RequestBatch;
-  readonly buffers: RowSink;
+  readonly buffers: ReplaySinkBuffers;
   /** Resolves when the buffers can take more. */
   room(): Promise<void>;
+  /** Keeps what `record` holds where a person finds it; false if that is not possible. */
+  setAside(record: ReplayedRecord, cause: unknown): boolean;
+}
+
+/** What replay has done so far. */
+export interface ReplayCounts {
+  /** WAL records read. */
+  readonly records: number;
+  /** Rows that entered the buffers. */
+  readonly rows: number;
+  /** Rows that did not enter, because a commit has filed them. */
+  readonly skipped: number;
+  /** WAL records that could not be read. */
+  readonly unreadable: number;
 }
 
 export class Replay {
   readonly #deps: ReplayDeps;
   #records = 0;
   #rows = 0;
+  #skipped = 0;
+  #unreadable = 0;
 
   constructor(deps: ReplayDeps) {
     this.#deps = deps;
   }
 
-  /** WAL records and their rows so far, filed ones included. */
-  get counts(): { readonly records: number; readonly rows: number } {
-    return { records: this.#records, rows: this.#rows };
+  get counts(): ReplayCounts {
+    return {
+      records: this.#records,
+      rows: this.#rows,
+      skipped: this.#skipped,
+      unreadable: this.#unreadable,
+    };
   }
 
   /**
@@ -38,14 +69,47 @@ export class Replay {
    * @param syncedTo LSN up to which the log is on the device. Rows above it cannot be filed before
    * recovery has ended, so waiting for room would never end; they are few, at most what was queued
    * for the log when it stopped.
+   * @throws HF_FORMAT_NEWER: a later version wrote the record, and reads it
    */
   async take(records: readonly ReplayedRecord[], syncedTo: number): Promise<void> {
     const last = records.at(-1);
-    if (last !== undefined && last.lsn + last.count - 1 <= syncedTo) await this.#deps.room();
-    for (const { lsn, count, payload } of records) {
-      enter(this.#deps.buffers, this.#deps.adopt(this.#deps.decode(payload)), lsn);
+    if (last !== undefined && lastLsn(last) <= syncedTo) await this.#deps.room();
+    for (const record of records) {
       this.#records++;
-      this.#rows += count;
+      const request = this.#read(record);
+      if (request === undefined) this.#pass(record);
+      else this.#enter(request, record.lsn);
     }
   }
+
+  /** The request of a record, or undefined after the record was set aside. */
+  #read(record: ReplayedRecord): RequestBatch | undefined {
+    const { decode, adopt, setAside, buffers } = this.#deps;
+    try {
+      const request = adopt(decode(record.payload));
+      // Rows beyond the record's numbers would take those of the next one.
+      if (requestNumbers(request) === record.count) return request;
+      throw new GatewayError('HF_WAL_RECORD_BAD', 'it has not the rows that its numbers say');
+    } catch (error) {
+      if (error instanceof GatewayError && error.code === 'HF_FORMAT_NEWER') throw error;
+      this.#unreadable++;
+      if (!setAside(record, error)) buffers.holdBack(record.lsn);
+      return undefined;
+    }
+  }
+
+  #enter(request: RequestBatch, lsn: number): void {
+    const { entered, skipped } = enter(this.#deps.buffers, request, lsn);
+    this.#rows += entered;
+    this.#skipped += skipped;
+  }
+
+  /** Its numbers are spent: what is filed behind them does not wait for them. */
+  #pass(record: ReplayedRecord): void {
+    this.#deps.buffers.recordEntered(lastLsn(record));
+  }
+}
+
+function lastLsn({ lsn, count }: ReplayedRecord): number {
+  return lastNumberOf({ number: lsn, count });
 }

@@ -30,6 +30,14 @@ export interface LogRecord {
   readonly snapshot: boolean;
 }
 
+/** Where a log record was found by replay. */
+export interface RecordPlace {
+  /** Sequence of its segment. */
+  readonly sequence: number;
+  /** Byte of the segment at which its payload begins. */
+  readonly position: number;
+}
+
 /** Last number that `record` takes. */
 export function lastNumberOf(record: { readonly number: number; readonly count: number }): number {
   return record.number + record.count - 1;
@@ -58,7 +66,7 @@ export interface LogOptions {
   readonly randomSalt: () => number;
   /**
    * Mode `async`: unsynced payload bytes kept for carrying over; an append that passes this is
-   * synced at once. Default 64 MiB.
+   * synced at once. Default 8 MiB.
    */
   readonly unsyncedBytesMax?: number;
   readonly observer?: LogObserver;
@@ -82,7 +90,9 @@ export interface LogReplay {
    * Every log record that counts, in log order: above `lowWater` (WAL), from the newest valid
    * snapshot on (journal).
    */
-  onRecord(record: LogRecord): void;
+  onRecord(record: LogRecord, place: RecordPlace): void;
+  /** True: no payload is used after `onRecord` has returned, so its memory serves the next ones. */
+  readonly payloadsPass?: boolean;
   /**
    * Before the records that it speaks of are given: every one up to `number` is on the device.
    * What comes above it may be in the page cache only, until the fresh segment stands.

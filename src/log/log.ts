@@ -57,7 +57,7 @@ interface ActiveSegment extends OpenSegment {
   hasGroups: boolean;
 }
 
-const unsyncedBytesMaxDefault = 64 << 20;
+const unsyncedBytesMaxDefault = 8 << 20;
 
 export class Log implements AppendLog {
   readonly #options: LogOptions;
@@ -65,6 +65,8 @@ export class Log implements AppendLog {
   readonly #rules: LogRules;
   readonly #recycler: Recycler;
   #live: LiveSegment[];
+  /** Names of live segments that this process made and on which no call failed. */
+  readonly #sound = new Set<string>();
   #active: ActiveSegment | undefined;
   #unsynced: LogRecord[];
   #unsyncedBytes = 0;
@@ -86,7 +88,7 @@ export class Log implements AppendLog {
     this.#names = names;
     this.#rules = rules;
     this.#recycler = new Recycler(options, names);
-    this.#recycler.add(start.dead);
+    for (const name of start.dead) this.#recycler.add(name, 'unlink');
     this.#live = [...start.live];
     this.#unsynced = [...start.carried];
     this.#sequence = start.sequence;
@@ -176,7 +178,9 @@ export class Log implements AppendLog {
     if (this.#active === undefined) return;
     let count = 0;
     while ((this.#live[count]?.lastNumber ?? Infinity) <= lowWater) count += 1;
-    this.#recycler.add(this.#live.splice(0, count).map((segment) => segment.name));
+    for (const { name } of this.#live.splice(0, count)) {
+      this.#recycler.add(name, this.#sound.delete(name) ? 'recycle' : 'unlink');
+    }
     this.#recycler.run();
   }
 
@@ -313,29 +317,35 @@ export class Log implements AppendLog {
       this.#replaceFailed(active, error);
       return;
     }
-    this.#retireActive(active);
+    this.#retireActive(active, 'sound');
     this.#makeFresh();
   }
 
   #replaceFailed(active: ActiveSegment, error: unknown): void {
     if (!(error instanceof GatewayError)) throw error;
     this.#options.observer?.failed(error);
-    this.#retireActive(active);
+    this.#retireActive(active, 'failed');
     this.#makeFresh();
   }
 
   /** Closes the active segment, which lives on up to its last synced record. */
-  #retireActive(active: ActiveSegment): void {
+  #retireActive(active: ActiveSegment, state: 'sound' | 'failed'): void {
     this.#active = undefined;
     const { name, sequence, salt, position, syncedTo } = active;
-    if (syncedTo === 0) this.#recycler.add([name]);
-    else this.#live.push({ name, sequence, salt, bytes: position, lastNumber: syncedTo });
+    let isSound = state === 'sound';
     try {
       active.file.close();
     } catch (error) {
       // The descriptor is gone either way, and all that counts in the segment was synced.
       this.#options.observer?.failed(ownError(error));
+      isSound = false;
     }
+    if (syncedTo === 0) {
+      this.#recycler.add(name, isSound ? 'recycle' : 'unlink');
+      return;
+    }
+    this.#live.push({ name, sequence, salt, bytes: position, lastNumber: syncedTo });
+    if (isSound) this.#sound.add(name);
   }
 
   /** Leaves state `open` with a fresh segment, or `failed` with the cause in `failure`. */

@@ -7,6 +7,9 @@
  *    taken for the newest one if at the same time the header of the newest were lost.
  * I3 A disk that refuses stops nothing: the file stays as it is, is listed by no later header, and
  *    is tried again.
+ * I4 Only a file on which no call ever failed becomes a spare (contract W5). One that failed may
+ *    lie on a sick spot, and its page cache may say what the disk does not: it is unlinked. So is
+ *    one of an earlier process, of which that is not known.
  */
 import { GatewayError } from '../base/errors/gateway-error.ts';
 import { zeroHeader } from './fresh-segment.ts';
@@ -16,11 +19,14 @@ import type { SegmentFiles } from './segment-files.ts';
 /** Spares kept; more segments than this are unlinked. */
 const sparesMax = 2;
 
+/** What becomes of a file that is given back. */
+export type SegmentFate = 'recycle' | 'unlink';
+
 export class Recycler {
   readonly #options: LogOptions;
   readonly #names: SegmentFiles;
-  /** Names of segments to give back, oldest first. */
-  #waiting: string[] = [];
+  /** Segments to give back by name, oldest first. */
+  readonly #waiting = new Map<string, SegmentFate>();
   #sparesKnown: number | undefined;
   #requested: string | undefined;
 
@@ -29,20 +35,20 @@ export class Recycler {
     this.#names = names;
   }
 
-  add(names: readonly string[]): void {
-    this.#waiting.push(...names);
+  add(name: string, fate: SegmentFate): void {
+    this.#waiting.set(name, fate);
   }
 
   /** Gives back what waits. Call it only while a fresh segment stands. */
   run(): void {
-    const waiting = this.#waiting;
-    if (waiting.length === 0) return;
-    this.#waiting = waiting.filter(
-      (name) =>
-        !this.#tried(() => {
-          this.#giveBack(name);
-        }),
-    );
+    if (this.#waiting.size === 0) return;
+    for (const [name, fate] of this.#waiting) {
+      const isGone = this.#tried(() => {
+        this.#giveBack(name, fate);
+      });
+      if (isGone) this.#waiting.delete(name);
+      else this.#waiting.set(name, 'unlink');
+    }
     this.#tried(() => {
       this.#options.files.syncDirectory(this.#options.directory);
     });
@@ -82,12 +88,13 @@ export class Recycler {
     return this.#sparesKnown;
   }
 
-  #giveBack(name: string): void {
+  #giveBack(name: string, fate: SegmentFate): void {
     const { files, preallocate, segmentBytes } = this.#options;
     const path = this.#names.path(name);
     const size = files.size(path);
     if (size === undefined) return;
-    if (!preallocate || size !== segmentBytes || this.#spares() >= sparesMax) {
+    const fits = fate === 'recycle' && preallocate && size === segmentBytes;
+    if (!fits || this.#spares() >= sparesMax) {
       files.unlink(path);
       return;
     }

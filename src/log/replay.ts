@@ -7,15 +7,16 @@
  * I2 Where numbers are missing at or below a later mark, that is rot, and replay goes on; above all
  *    marks it is the end of the log, and nothing behind it counts.
  * I3 Records above the last mark, up to that end, are carried: the disk may not have them.
- * I4 One segment is in memory at a time (and those that payloads given away still hold), but for
- *    the newest and later ones, whose marks must all be known first.
+ * I4 One segment is in memory at a time, and the one before it (and those that payloads given away
+ *    still hold), but for the newest and later ones, whose marks must all be known first.
  */
 import { headerBytes, markOfHeader, type SegmentHeader } from './segment-header.ts';
 import type { OlderSegment, SegmentSurvey } from './live-segments.ts';
 import { pageBytes, type LogRules } from './log-rules.ts';
-import { lastNumberOf, type LogOptions, type LogRecord } from './log-types.ts';
-import { RecordScanner, type FoundRecord } from './record.ts';
+import { lastNumberOf, type LogOptions, type LogRecord, type RecordPlace } from './log-types.ts';
+import { recordHeaderBytes, RecordScanner, type FoundRecord } from './record.ts';
 import { RotFindings } from './rot.ts';
+import { SegmentMemory } from './segment-memory.ts';
 import type { SegmentFiles } from './segment-files.ts';
 
 /** A segment that lives on, as the next header lists it. */
@@ -51,7 +52,9 @@ export interface ReplayTargets {
   /** False leaves `quarantine` alone too. */
   readonly copies: boolean;
   readonly lowWater: number;
-  onRecord(record: LogRecord): void;
+  /** True: no payload is used after `onRecord` has returned. */
+  readonly payloadsPass?: boolean;
+  onRecord(record: LogRecord, place: RecordPlace): void;
   onSynced?(number: number): void;
   onProgress?(bytes: number, bytesTotal: number): void;
 }
@@ -73,6 +76,8 @@ export class Replay {
   readonly #rules: LogRules;
   readonly #targets: ReplayTargets;
   readonly #survey: SegmentSurvey;
+  /** Of older segments. What the latest hold may be carried, so they have memory of their own. */
+  readonly #memory: SegmentMemory;
   readonly #live: LiveSegment[] = [];
   readonly #dead: string[];
   readonly #tail: LogRecord[] = [];
@@ -107,6 +112,7 @@ export class Replay {
     this.#rules = rules;
     this.#survey = survey;
     this.#targets = targets;
+    this.#memory = new SegmentMemory(targets.payloadsPass === true);
     this.rot = new RotFindings(options, targets.copies);
     this.#dead = [...survey.dead];
     this.#highest = Math.max(survey.highest, targets.lowWater);
@@ -121,6 +127,8 @@ export class Replay {
     if (newest !== undefined) this.#targets.onSynced?.(markOfHeader(newest.header));
     for (const segment of older) this.#replayOlder(segment);
     this.#replayLatest();
+    this.#trail = undefined;
+    this.#memory.free();
     return {
       live: this.#live,
       dead: this.#dead,
@@ -163,7 +171,7 @@ export class Replay {
         `${name} has a ${state} header; its records count`,
       );
     }
-    const bytes = this.#load(name);
+    const bytes = this.#load(name, this.#memory);
     const loaded = { name, sequence, salt, header, bytes, listed: true };
     this.#enter(loaded);
     const scanner = new RecordScanner(loaded.bytes, dataStart(header), salt);
@@ -296,7 +304,8 @@ export class Replay {
     if (record.snapshot) this.#snapshot = record.number;
     if (this.#settled > this.#targets.lowWater) {
       this.#records += 1;
-      this.#targets.onRecord(keep(record));
+      const position = record.position + recordHeaderBytes;
+      this.#targets.onRecord(keep(record), { sequence: segment.sequence, position });
     }
     return true;
   }
@@ -340,13 +349,12 @@ export class Replay {
     return this.#options.files.size(this.#names.path(name)) ?? 0;
   }
 
-  /** The whole file in shared memory: payloads are views into it, for any thread. */
-  #load(name: string): Uint8Array {
+  /** The whole file; payloads are views of it. */
+  #load(name: string, memory = new SegmentMemory(false)): Uint8Array {
     const file = this.#options.files.open(this.#names.path(name), 'read');
     try {
-      const bytes = new Uint8Array(new SharedArrayBuffer(file.size()));
-      const count = file.read(bytes, 0);
-      return count === bytes.length ? bytes : bytes.subarray(0, count);
+      const bytes = memory.take(file.size());
+      return bytes.subarray(0, file.read(bytes, 0));
     } finally {
       file.close();
     }

@@ -2,15 +2,22 @@
  * Keeps the query process's file index in step with the catalog (commit-protocol P12): a seed for
  * each new process, then every commit in order, one batch at a time. A process that falls too far
  * behind, or does not answer with the commit it was brought to, is seeded anew. Main thread.
+ *
+ * A seed is read and sent piece by piece, each when the process took the one before it: however
+ * many files there are, neither the thread nor its memory is held by them.
  */
 import { Readable } from 'node:stream';
-import type { CatalogState, Commit, CommitEvent, FileFacts } from '../base/model/commit.ts';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Commit, CommitEvent, FileFacts } from '../base/model/commit.ts';
 import type { Applied, FileChange, FileEntry } from './child/wire.ts';
 import type { EngineProcess } from './engine-process.ts';
-import type { QueryHost } from './query-host.ts';
+import type { FileListing, QueryHost } from './query-host.ts';
 
-/** Bytes of commits that may wait for the process while it is not loading a seed. */
+/** Bytes of commits that may wait for the process, those not counted that came during a seed. */
 const backlogBytesMax = 16 * 2 ** 20;
+
+/** Characters of commits that are sent at a time, unless one alone has more. */
+const batchLength = 2 ** 20;
 
 /** How long to wait before another seed when one failed though the process lives. */
 const retryMs = 1000;
@@ -28,13 +35,20 @@ function changeOf(commit: Commit): FileChange {
   };
 }
 
-function* seedLines(state: CatalogState): Iterable<string> {
-  for (const file of state.files) yield `${JSON.stringify(entryOf(file))}\n`;
+async function* seedText({ pieces }: FileListing): AsyncIterable<string> {
+  for await (const { files } of pieces) {
+    if (files.length === 0) continue;
+    yield files.map((file) => `${JSON.stringify(entryOf(file))}\n`).join('');
+    // A piece that has come already must not be taken in the same turn of the loop.
+    await turn();
+  }
 }
 
 interface QueuedChange {
   readonly commit: number;
   readonly line: string;
+  /** Characters that count towards the limit: none if it came while a seed was loading. */
+  readonly counted: number;
 }
 
 export interface FeedDependencies {
@@ -47,7 +61,7 @@ export interface FeedDependencies {
 export class CommitFeed {
   readonly #deps: FeedDependencies;
   #queue: QueuedChange[] = [];
-  #queuedBytes = 0;
+  #counted = 0;
   /** Counts seeds; whatever belongs to an older one is dropped. */
   #generation = 0;
   #state: 'idle' | 'seeding' | 'live' = 'idle';
@@ -82,10 +96,11 @@ export class CommitFeed {
     if (this.#state === 'idle') return;
     if (this.#state === 'live' && commit.number <= this.#seeded) return;
     const line = `${JSON.stringify(changeOf(commit))}\n`;
-    this.#queue.push({ commit: commit.number, line });
-    this.#queuedBytes += line.length;
+    const counted = this.#state === 'seeding' ? 0 : line.length;
+    this.#queue.push({ commit: commit.number, line, counted });
+    this.#counted += counted;
     if (this.#state === 'seeding') return;
-    if (this.#queuedBytes > backlogBytesMax) void this.#seed();
+    if (this.#counted > backlogBytesMax) void this.#seed();
     else void this.#send();
   }
 
@@ -96,22 +111,25 @@ export class CommitFeed {
     const generation = this.#generation;
     this.#state = 'seeding';
     this.#queue = [];
-    this.#queuedBytes = 0;
+    this.#counted = 0;
     this.#sending = false;
+    let listing: FileListing | undefined;
     try {
-      const state = await this.#deps.host.seed();
+      listing = await this.#deps.host.seed();
       if (generation !== this.#generation) return;
       this.#seeds += 1;
-      const body = Readable.from(seedLines(state));
-      await this.#post(`/seed?commit=${String(state.commit)}`, body, state.commit);
+      const { commit } = listing;
+      const body = Readable.from(seedText(listing));
+      await this.#post(`/seed?commit=${String(commit)}`, body, commit);
       if (generation !== this.#generation) return;
-      this.#queue = this.#queue.filter((change) => change.commit > state.commit);
-      this.#queuedBytes = this.#queue.reduce((sum, change) => sum + change.line.length, 0);
-      this.#seeded = state.commit;
+      this.#queue = this.#queue.filter((change) => change.commit > commit);
+      this.#seeded = commit;
       this.#state = 'live';
     } catch {
       this.#seedLater(generation);
       return;
+    } finally {
+      listing?.close();
     }
     await this.#send();
   }
@@ -121,19 +139,31 @@ export class CommitFeed {
     const generation = this.#generation;
     this.#sending = true;
     try {
-      for (let last = this.#queue.at(-1); last !== undefined; last = this.#queue.at(-1)) {
-        const changes = this.#queue;
-        this.#queue = [];
+      for (;;) {
+        const changes = this.#takeBatch();
+        const last = changes.at(-1);
+        if (last === undefined) break;
         const body = changes.map((change) => change.line).join('');
         await this.#post(`/commits?floor=${String(this.#deps.floor())}`, body, last.commit);
         if (generation !== this.#generation) return;
-        this.#queuedBytes -= body.length;
+        for (const { counted } of changes) this.#counted -= counted;
       }
     } catch {
       this.#seedLater(generation);
       return;
     }
     this.#sending = false;
+  }
+
+  #takeBatch(): readonly QueuedChange[] {
+    let length = 0;
+    let count = 0;
+    for (const { line } of this.#queue) {
+      length += line.length;
+      if (length > batchLength && count > 0) break;
+      count += 1;
+    }
+    return this.#queue.splice(0, count);
   }
 
   async #post(path: string, body: string | Readable, expected: number): Promise<void> {

@@ -14,15 +14,17 @@ import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Files } from '../base/disk/files.ts';
+import { socketPathFrom } from '../base/disk/socket-path.ts';
 import { fromWire, GatewayError, type WireError } from '../base/errors/gateway-error.ts';
 import type { Clock } from '../base/lib/clock.ts';
 import { abortError, orAborted } from './abort-error.ts';
 import type { EngineOptions } from './child/wire.ts';
+import { RestartDelay } from './restart-delay.ts';
 
 export interface EngineProcessOptions {
   /** Module that the process runs: `child/main.ts`. */
   readonly entry: URL;
-  /** Exists; sockets lie in it. A UNIX socket's whole path has at most 107 bytes. */
+  /** Exists; sockets lie in it. The configuration sees to it that their names are not too long. */
   readonly runtimeDirectory: string;
   readonly engine: Omit<EngineOptions, 'socketPath'>;
   /** Queries that may run at a time: each may hold a thread of the process's pool. */
@@ -38,15 +40,13 @@ export interface EngineStatus {
   readonly state: 'starting' | 'ready' | 'down' | 'closed';
   readonly processId: number | undefined;
   readonly restarts: number;
+  /** Between the end of the last process that ended and the start of its successor. */
+  readonly restartDelayMs: number;
   /** Last lines that the last process to end wrote on its standard error. */
   readonly lastWords: string;
 }
 
 const niceness = 10;
-const backoffFirstMs = 100;
-const backoffMaxMs = 5000;
-/** A process that lived so long starts the back-off anew. */
-const healthyAfterMs = 60_000;
 const lastWordsLength = 2000;
 /** How long a process may take to end by itself at the close. */
 const closeWithinMs = 2000;
@@ -68,8 +68,11 @@ export class EngineProcess {
   #child: ChildProcess | undefined;
   #socketPath = '';
   #starts = 0;
-  #failuresInRow = 0;
+  readonly #restartDelay = new RestartDelay();
+  #restartDelayMs = 0;
   #failedStarts = 0;
+  /** True if the process has begun to answer a query. */
+  #hasAnswered = false;
   #startedMs = 0;
   #lastWords = '';
   #retry: NodeJS.Timeout | undefined;
@@ -98,6 +101,7 @@ export class EngineProcess {
       state: this.#state,
       processId: this.#child?.pid,
       restarts: Math.max(0, this.#starts - 1),
+      restartDelayMs: this.#restartDelayMs,
       lastWords: this.#lastWords,
     };
   }
@@ -123,7 +127,10 @@ export class EngineProcess {
       if (!signal.aborted) await Promise.race([process, sleep(exitWithinMs, undefined, unhurried)]);
       throw error;
     });
-    if (answer.statusCode === 200) return answer;
+    if (answer.statusCode === 200) {
+      if (path === '/run' && process === this.#exited.promise) this.#hasAnswered = true;
+      return answer;
+    }
     const wire = JSON.parse(await readText(answer)) as WireError;
     throw signal.aborted ? abortError(signal) : fromWire(wire);
   }
@@ -149,7 +156,7 @@ export class EngineProcess {
     // and its rejection by the error that follows must not end the gateway.
     const { promise, resolve, reject } = quietly(Promise.withResolvers<IncomingMessage>());
     const outgoing = httpRequest({
-      socketPath: this.#socketPath,
+      socketPath: socketPathFrom(process.cwd(), this.#socketPath),
       agent: this.#agent,
       method,
       path,
@@ -167,11 +174,12 @@ export class EngineProcess {
   #spawn(): void {
     this.#starts += 1;
     this.#state = 'starting';
+    this.#hasAnswered = false;
     this.#startedMs = this.#deps.clock.monotonicMs();
     this.#removeSpilled();
     const name = `query-${String(process.pid)}-${String(this.#starts)}.sock`;
     this.#socketPath = join(this.#options.runtimeDirectory, name);
-    const options: EngineOptions = { ...this.#options.engine, socketPath: this.#socketPath };
+    const options: EngineOptions = { ...this.#options.engine, socketPath: name };
     const entry = fileURLToPath(this.#options.entry);
     const child = spawn(process.execPath, [entry, JSON.stringify(options)], {
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -232,16 +240,17 @@ export class EngineProcess {
     this.#lastWords = words.trim();
     this.#deps.files.unlink(this.#socketPath);
     if (this.#state === 'closed') return;
-    if (this.#state === 'ready') this.#ready = quietly(Promise.withResolvers<undefined>());
+    const wasReady = this.#state === 'ready';
+    if (wasReady) this.#ready = quietly(Promise.withResolvers<undefined>());
     else this.#failedStarts += 1;
     this.#state = 'down';
     const livedMs = this.#deps.clock.monotonicMs() - this.#startedMs;
+    const life = { wasReady, hasAnswered: this.#hasAnswered, livedMs };
+    this.#restartDelayMs = this.#restartDelay.after(life);
     for (const listener of this.#endListeners) listener(this.#lastWords);
-    this.#failuresInRow = livedMs >= healthyAfterMs ? 0 : this.#failuresInRow + 1;
-    const delayMs = Math.min(backoffMaxMs, backoffFirstMs * 2 ** (this.#failuresInRow - 1));
     this.#retry = setTimeout(() => {
       this.#spawn();
-    }, delayMs);
+    }, this.#restartDelayMs);
   }
 
   /** Those that wait and those that come. */

@@ -2,7 +2,7 @@
  * What the query wing needs of the rest of the gateway, filled in by gateway.ts. Everything here is
  * called on the main thread.
  */
-import type { CatalogState, CommitEvent, HourSpan } from '../base/model/commit.ts';
+import type { CommitEvent, FileFacts, HourSpan } from '../base/model/commit.ts';
 import type { ColumnRef, MeasurementSchema } from '../base/model/schema.ts';
 
 /** A hot chunk: rows of one buffer that no committed file holds yet (commit-protocol P15). */
@@ -35,10 +35,18 @@ export interface HotSet {
   release(): void;
 }
 
+/** The files that are live at one commit. */
+export interface FileListing {
+  readonly commit: number;
+  /** Read once; a piece is made when it is asked for. */
+  readonly pieces: AsyncIterable<{ readonly files: readonly FileFacts[] }>;
+  close(): void;
+}
+
 export interface QueryHost {
   visibleCommit(): number;
-  /** The catalog as of some commit at or after the last event that listeners have seen. */
-  seed(): CatalogState | Promise<CatalogState>;
+  /** The files as of some commit at or after the last event that listeners have seen. */
+  seed(): Promise<FileListing>;
   /** Every commit from now on, in order. */
   onEvent(listener: (event: CommitEvent) => void): void;
   /**

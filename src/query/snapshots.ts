@@ -29,7 +29,8 @@ export function queryHost(parts: SnapshotParts): QueryHost {
   const { commits, registry, hot } = parts;
   return {
     visibleCommit: () => commits.visibleCommit,
-    seed: () => commits.state(),
+    // Files are chosen by their hours alone, so their statistics stay where they are.
+    seed: () => commits.list({ hasStatistics: false }),
     onEvent: (listener) => {
       commits.onEvent(listener);
     },

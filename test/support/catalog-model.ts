@@ -71,7 +71,10 @@ export function modelState(commits: readonly Commit[]): CatalogState {
   };
 }
 
-/** A column has the kind that the last change of its logical column after its addition gave it. */
+/**
+ * A column has the kind that the last change of its logical column after its addition gave it, and
+ * is columnar if any of them said so.
+ */
 function modelColumns(commits: readonly Commit[]): ColumnAddition[] {
   const all = commits.flatMap((commit, at) =>
     (commit.columns ?? []).map((column) => ({ at, column })),
@@ -80,11 +83,13 @@ function modelColumns(commits: readonly Commit[]): ColumnAddition[] {
   return firsts
     .map(({ at, column }) => {
       const changes = commits.slice(at).flatMap((commit) => commit.kinds ?? []);
-      const last = changes.findLast(
+      const its = changes.filter(
         ({ measurementId, logical }) =>
           measurementId === column.measurementId && logical === column.logical,
       );
-      return last === undefined ? column : { ...column, kind: last.kind };
+      const columnar = its.some((change) => change.columnar === true);
+      const kind = its.at(-1)?.kind ?? column.kind;
+      return { ...column, kind, ...(columnar && { columnar: true as const }) };
     })
     .sort((a, b) => a.measurementId - b.measurementId || a.columnId - b.columnId);
 }

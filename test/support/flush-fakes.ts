@@ -44,7 +44,7 @@ export interface PendingJob<Job, Result> {
 /** Facts that a real encoder would give, but for hashes and times. */
 export function resultOf(job: FlushJob): FlushResult {
   const count = job.sets.reduce((sum, { files }) => sum + files.length, 0);
-  const facts = job.sets.flatMap(({ files, hasIdentity }) =>
+  const all = job.sets.flatMap(({ files, hasIdentity }) =>
     files.map((file) => ({
       id: file.fileId,
       measurementId: job.measurementId,
@@ -60,6 +60,7 @@ export function resultOf(job: FlushJob): FlushResult {
       columns: [],
     })),
   );
+  const facts = all.slice(...job.range);
   return { facts, statistics: facts.map(({ id }) => ({ fileId: id, columns: [] })) };
 }
 
@@ -113,7 +114,7 @@ export class FakeCommitter implements Committer {
 
   async reserveFileIds(): Promise<void> {
     await settled();
-    this.#fileIdsTo = this.#nextFileId + 9;
+    this.#fileIdsTo = this.#nextFileId + 99;
   }
 
   onEvent(listener: (event: CommitEvent) => void): void {
@@ -155,14 +156,24 @@ export class FakeCommitter implements Committer {
   }
 }
 
-/** A batch of rows an hour's fraction apart, with one field and one tag. */
+export interface SmallBatchOptions {
+  readonly hasIdentity?: boolean;
+  readonly firstUs?: bigint;
+  /** From row to row. */
+  readonly stepUs?: bigint;
+}
+
+/** A batch of rows with one field and one tag, a microsecond apart unless told otherwise. */
 export function smallBatch(
   measurementId: number,
   rowCount: number,
-  options: { readonly hasIdentity?: boolean; readonly firstUs?: bigint } = {},
+  options: SmallBatchOptions = {},
 ): ColumnBatch {
-  const { hasIdentity = true, firstUs = 1_790_000_000_000_000n } = options;
-  const times = BigInt64Array.from({ length: rowCount }, (_, row) => firstUs + BigInt(row));
+  const { hasIdentity = true, firstUs = 1_790_000_000_000_000n, stepUs = 1n } = options;
+  const times = BigInt64Array.from(
+    { length: rowCount },
+    (_, row) => firstUs + BigInt(row) * stepUs,
+  );
   const specs: ColumnSpec[] = [
     {
       column: columnRef(0, hasIdentity ? 'tag' : 'unknown', 'string', 'host'),

@@ -53,7 +53,7 @@ function sourcesOf(script: FrontScript): StatusSources {
   return {
     gatewayId: () => 'g1',
     phase: () => script.phase,
-    recovery: () => ({ bytes: 25, bytesTotal: 100, rows: 7 }),
+    recovery: () => ({ bytes: 25, bytesTotal: 100, rows: 7, skipped: 2, unreadable: 0 }),
     refusal: () => script.refusal(),
     buffers: () => ({
       rowsEntered: 12,
@@ -69,7 +69,7 @@ function sourcesOf(script: FrontScript): StatusSources {
       sizes: { 'default.cpu': 3, 'plant.mem': 2 },
     }),
     wal: () => ({ syncedLsn: 12, liveBytes: 1, queuedBytes: 0, groups: 4, failures: 0 }),
-    catalog: () => ({ visibleCommit: 3, commits: 3, files: 2, bytes: 999 }),
+    catalog: () => ({ visibleCommit: 3, commits: 3, files: 2, bytes: 999, indexRebuilds: 0 }),
     queries: () => ({ active: 0, queued: 0, engineRestarts: 0 }),
     disk: () => ({ freeBytes: 10, totalBytes: 20, softFreeBytes: 2, hardFreeBytes: 1 }),
     alarms: () => [],

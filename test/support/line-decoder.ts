@@ -19,7 +19,10 @@ const registryOptions = {
 export interface DecodeSetup {
   readonly database?: string;
   readonly precision?: Precision;
+  readonly nowUs?: number;
+  readonly acceptPartial?: boolean;
   readonly cellsMax?: number;
+  readonly daysMax?: number;
   readonly lineBytesMax?: number;
   readonly yieldNow?: () => Promise<void>;
 }
@@ -34,7 +37,9 @@ export function newDecoder(options: Partial<typeof registryOptions> = {}, cacheB
       database: 'd',
       precision: 'n',
       nowUs,
+      acceptPartial: true,
       cellsMax: 1_000_000,
+      daysMax: 100_000,
       lineBytesMax: 2_000_000,
       yieldNow: () => Promise.resolve(),
       ...setup,

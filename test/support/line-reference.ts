@@ -121,7 +121,7 @@ export class LineReference {
       throw new Bad(this.#at);
     }
     const ns = time[1] === undefined ? undefined : BigInt(time[1]);
-    if (ns !== undefined && BigInt.asIntN(64, ns) !== ns) {
+    if (ns !== undefined && (ns > 2n ** 63n - 2n || ns < 2n - 2n ** 63n)) {
       this.#at = start;
       throw new Bad(start);
     }

@@ -155,8 +155,9 @@ class History {
       {
         lowWater: this.#logOptions.kind === 'wal' ? floor : 0,
         floor: () => floor,
+        payloadsPass: true,
         onRecord: (record) => {
-          this.#ledger.replayed(record);
+          this.#ledger.replayed({ ...record, payload: record.payload.slice() });
         },
       },
       { ...logRules, ...this.#planted.rules },

@@ -5,11 +5,12 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
 import { nodeFiles } from '../../src/base/disk/files.ts';
 import { systemClock } from '../../src/base/lib/clock.ts';
-import type { CatalogState, Commit, CommitEvent, FileFacts } from '../../src/base/model/commit.ts';
+import type { Commit, CommitEvent, FileFacts } from '../../src/base/model/commit.ts';
 import type {
   ColumnKind,
   LogicalColumn,
@@ -17,7 +18,7 @@ import type {
   PhysicalColumn,
 } from '../../src/base/model/schema.ts';
 import { Queries, type QueryRequest } from '../../src/query/queries.ts';
-import type { HotChunk, HotSet, QueryHost } from '../../src/query/query-host.ts';
+import type { FileListing, HotChunk, HotSet, QueryHost } from '../../src/query/query-host.ts';
 
 /** A field or tag with its parts, in short. */
 export function column(
@@ -200,18 +201,9 @@ export class QueryRig implements QueryHost {
     return this.#commit;
   }
 
-  seed(): CatalogState {
-    return {
-      commit: this.#commit,
-      databases: [...this.#databases],
-      measurements: [],
-      columns: [],
-      files: [...this.#files.values()],
-      removed: [],
-      positions: [],
-      lowWater: 0,
-      fileIdsTo: 0,
-    };
+  seed(): Promise<FileListing> {
+    const pieces = Readable.from([{ files: [...this.#files.values()] }]);
+    return Promise.resolve({ commit: this.#commit, pieces, close: () => undefined });
   }
 
   onEvent(listener: (event: CommitEvent) => void): void {

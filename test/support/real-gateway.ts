@@ -222,7 +222,12 @@ export class RealGateway {
 export interface StatusAnswer {
   readonly gateway: { readonly id: string; readonly pid: number; readonly phase: string };
   readonly writes: { readonly accepted: boolean; readonly code?: string };
-  readonly recovery: { readonly rows: number; readonly share: number };
+  readonly recovery: {
+    readonly rows: number;
+    readonly skipped: number;
+    readonly unreadable: number;
+    readonly share: number;
+  };
   readonly buffers: {
     readonly rows_held: number;
     readonly rows_entered: number;

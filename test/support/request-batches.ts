@@ -28,6 +28,7 @@ export interface ColumnShape {
   readonly spelling: string;
   readonly sqlName?: string;
   readonly name?: string;
+  readonly columnar?: boolean;
   readonly values: ColumnArray;
   readonly rows?: Uint32Array | undefined;
   readonly strings?: readonly string[] | undefined;
@@ -36,8 +37,10 @@ export interface ColumnShape {
 export function columnOf(shape: ColumnShape): ColumnValues {
   const sqlName = shape.sqlName ?? shape.spelling;
   const physical = { id: -1, name: shape.name ?? sqlName, type: shape.type };
+  const marks = shape.columnar === true ? ({ columnar: true } as const) : {};
+  const { kind = 'field', spelling } = shape;
   return {
-    column: { kind: shape.kind ?? 'field', spelling: shape.spelling, sqlName, physical },
+    column: { kind, spelling, sqlName, ...marks, physical },
     values: shape.values,
     rows: shape.rows,
     dictionary: shape.strings === undefined ? undefined : dictionaryOf(shape.strings),
@@ -120,18 +123,20 @@ function columnArbitrary(rowCount: number): fc.Arbitrary<ColumnValues> {
     spelling: text,
     sqlName: fc.option(text, { nil: undefined }),
     name: fc.option(text, { nil: undefined }),
+    columnar: fc.boolean(),
     sparse: fc.option(fc.subarray(Array.from({ length: rowCount }, (_, row) => row)), {
       nil: undefined,
     }),
     strings: fc.array(text, { minLength: 1, maxLength: 5 }),
   });
-  return shape.chain(({ type, kind, spelling, sqlName, name, sparse, strings }) => {
+  return shape.chain(({ type, kind, spelling, sqlName, name, columnar, sparse, strings }) => {
     const rows = sparse === undefined ? undefined : Uint32Array.from(sparse);
     return arrayOf(type, rows?.length ?? rowCount, strings.length).map((values) =>
       columnOf({
         type,
         kind,
         spelling,
+        columnar,
         ...(sqlName === undefined ? {} : { sqlName }),
         ...(name === undefined ? {} : { name }),
         values,

@@ -42,6 +42,7 @@ export class WalBench {
       syncMode: 'fdatasync',
       asyncIntervalMs: 0,
       queueBytesMax: 64 * 1024 * 1024,
+      unsyncedBytesMax: 8 * 1024 * 1024,
       retryMs: 10,
       ...changes,
     };

@@ -4,6 +4,7 @@
  * refused. The result is frozen and handed down as one small slice per part.
  */
 import { resolve } from 'node:path';
+import { socketPathBytesMax, socketPathFrom } from '../disk/socket-path.ts';
 import { GatewayError } from '../errors/gateway-error.ts';
 import type { HostFacts } from './host.ts';
 import type { RawConfig, ShareOrSize } from './options.ts';
@@ -17,7 +18,17 @@ export type SyncMode = 'fdatasync' | 'fsync' | 'dsync' | 'async';
 /** What an answered write has reached; `synced` needs no header, the others are named in one. */
 export type Durability = 'synced' | 'async' | 'memory';
 
+/** Where line protocol comes in over UDP, and what its datagrams do not say themselves. */
+export interface DatagramConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly precision: RawConfig['server.udp_precision'];
+}
+
 export interface ServerConfig {
+  /** Undefined: off. */
+  readonly udp: DatagramConfig | undefined;
   readonly host: string;
   readonly port: number;
   readonly maxBodyBytes: number;
@@ -45,10 +56,13 @@ export interface IngestConfig {
   readonly bufferAgeMaxMs: number;
   readonly memoryBytes: number;
   readonly createDatabases: boolean;
+  /** How far ahead of the clock a row may be dated without an alarm. */
+  readonly futureMsMax: number;
   readonly databasesMax: number;
   readonly measurementsMax: number;
   readonly columnsMax: number;
   readonly cellsMax: number;
+  readonly daysMax: number;
   readonly nameBytesMax: number;
   readonly lineBytesMax: number;
 }
@@ -70,6 +84,8 @@ export interface WalConfig {
   readonly bytesMax: number;
   /** Bytes that may wait for the log's thread. */
   readonly queueBytesMax: number;
+  /** Mode async: bytes of answered requests that wait for their sync; at it one is made at once. */
+  readonly unsyncedBytesMax: number;
 }
 
 export interface JournalConfig {
@@ -109,6 +125,9 @@ const journalSnapshotBytes = 16 * mib;
 
 const journalSegmentBytes = mib;
 
+/** As much as one group of the log: more unsynced rows gain nothing and cost memory. */
+const unsyncedBytesMost = 8 * mib;
+
 function clamp(value: number, least: number, most: number): number {
   return Math.min(Math.max(value, least), most);
 }
@@ -126,11 +145,14 @@ function inMebibytes(bytes: number): string {
 const loopbackHosts = /^(127(?:\.\d{1,3}){3}|::1)$/;
 
 /** Host and port of `listen`. @throws HF_CONFIG for other than loopback addresses. */
-export function parseListen(listen: string): { host: string; port: number } {
+export function parseListen(
+  listen: string,
+  option: 'server.listen' | 'server.udp_listen' = 'server.listen',
+): { host: string; port: number } {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(listen.trim());
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) {
-    throw new GatewayError('HF_CONFIG', `server.listen: '${listen}' is not ADDRESS:PORT`);
+    throw new GatewayError('HF_CONFIG', `${option}: '${listen}' is not ADDRESS:PORT`);
   }
   const named = match[1] ?? match[2] ?? '';
   // The name is not looked up: a changed hosts file must not open the gateway to the network.
@@ -138,11 +160,19 @@ export function parseListen(listen: string): { host: string; port: number } {
   if (!loopbackHosts.test(host)) {
     throw new GatewayError(
       'HF_CONFIG',
-      `server.listen: ${listen} is not a loopback address. This version has no tokens yet and ` +
+      `${option}: ${listen} is not a loopback address. This version has no tokens yet and ` +
         'serves programs of this machine only; use 127.0.0.1 or [::1].',
     );
   }
   return { host, port };
+}
+
+function deriveDatagrams(raw: RawConfig): DatagramConfig | undefined {
+  const listen = raw['server.udp_listen'];
+  if (listen === '') return undefined;
+  const address = parseListen(listen, 'server.udp_listen');
+  const database = raw['server.udp_database'];
+  return { ...address, database, precision: raw['server.udp_precision'] };
 }
 
 function refuseTokens(raw: RawConfig): void {
@@ -181,10 +211,12 @@ function deriveIngest(
     bufferAgeMaxMs: ageMaxMs,
     memoryBytes,
     createDatabases: raw['ingest.create_databases'],
+    futureMsMax: raw['ingest.future_limit'],
     databasesMax: raw['ingest.databases_max'],
     measurementsMax: raw['ingest.measurements_max'],
     columnsMax: raw['ingest.columns_max'],
     cellsMax,
+    daysMax: raw['ingest.days_max'],
     nameBytesMax: raw['ingest.name_size_max'],
     lineBytesMax: Math.min(raw['ingest.line_size_max'], maxBodyBytes),
   };
@@ -217,6 +249,7 @@ function deriveWal(
     segmentAgeMs: raw['wal.segment_age'],
     bytesMax,
     queueBytesMax: Math.floor(ingest.memoryBytes / 4),
+    unsyncedBytesMax: Math.min(unsyncedBytesMost, Math.floor(ingest.memoryBytes / 8)),
   } as const;
   // Commits are durable in every mode: a file that a lost commit named would be lost with it.
   const journalMode = mode === 'async' ? 'fdatasync' : mode;
@@ -273,6 +306,33 @@ function freezeDeep<T extends object>(value: T): T {
   return Object.freeze(value);
 }
 
+/** Longest name of a socket below the data directory: `run/query-PID-START.sock`. */
+const socketNameBytes = 32;
+
+/**
+ * The absolute path of the data directory.
+ * @throws HF_CONFIG if the query engine would read it as a pattern, and so might take the files of
+ * another directory for its own; or if it is too long for the sockets in it
+ */
+function parseDataDirectory(given: string, workingDirectory: string): string {
+  const path = resolve(workingDirectory, given);
+  if (/[*?[]/.test(path)) {
+    throw new GatewayError(
+      'HF_CONFIG',
+      `storage.data_dir: '${path}' has one of the characters * ? [ in its path, which the query ` +
+        'engine reads as a pattern; rename that directory or choose another one',
+    );
+  }
+  const bytes = Buffer.byteLength(socketPathFrom(workingDirectory, path));
+  if (bytes + socketNameBytes <= socketPathBytesMax) return path;
+  throw new GatewayError(
+    'HF_CONFIG',
+    `storage.data_dir: '${path}' is too long a path for the sockets in it (${bytes} bytes, ` +
+      `at most ${socketPathBytesMax - socketNameBytes}); start in a directory near it, or choose ` +
+      'another one',
+  );
+}
+
 /**
  * The decided configuration, frozen.
  * @throws HF_CONFIG for what cannot be corrected, such as an address that is not loopback.
@@ -281,7 +341,7 @@ export function deriveConfig(raw: RawConfig, host: HostFacts): Config {
   refuseTokens(raw);
   const { host: address, port } = parseListen(raw['server.listen']);
   const notices: string[] = [];
-  const dataDirectory = resolve(host.workingDirectory, raw['storage.data_dir']);
+  const dataDirectory = parseDataDirectory(raw['storage.data_dir'], host.workingDirectory);
   const ingestBytes =
     bytesOf(raw['ingest.memory'], host.memoryBytes) ??
     clamp(Math.floor(host.memoryBytes / 8), 64 * mib, gib);
@@ -290,6 +350,7 @@ export function deriveConfig(raw: RawConfig, host: HostFacts): Config {
   const encoders = clamp(Math.floor(host.cores / 4), 1, 8);
   return freezeDeep({
     server: {
+      udp: deriveDatagrams(raw),
       host: address,
       port,
       maxBodyBytes,

@@ -85,6 +85,25 @@ export const options = {
       'After SIGTERM, answers and flushes end within it. What is not flushed by then stays in ' +
       'the log and is read again at the next start.',
   },
+  'server.udp_listen': {
+    type: 'string',
+    default: '',
+    text:
+      'Address and port for line protocol over UDP, such as 127.0.0.1:8089; empty is off. Only ' +
+      'loopback addresses are accepted until tokens exist. UDP has no answer: what cannot be ' +
+      'taken is lost, counted, and raises an alarm.',
+  },
+  'server.udp_database': {
+    type: 'string',
+    default: 'default',
+    text: 'Database of what comes over UDP.',
+  },
+  'server.udp_precision': {
+    type: 'enum',
+    values: ['n', 'us', 'ms', 's', 'm', 'h'],
+    default: 'n',
+    text: 'Unit of the times that come over UDP.',
+  },
   'auth.mode': {
     type: 'enum',
     values: ['auto', 'open', 'required'],
@@ -97,7 +116,9 @@ export const options = {
     type: 'string',
     default: './data',
     flag: 'data-dir',
-    text: 'Folder of everything that is kept. Held exclusively by one gateway.',
+    text:
+      'Folder of everything that is kept. Held exclusively by one gateway. Its path must not have ' +
+      'one of the characters * ? [ in it.',
   },
   'storage.soft_free': {
     type: 'share-or-size',
@@ -148,13 +169,22 @@ export const options = {
     default: 'auto',
     min: 8 * mib,
     text:
-      'Bytes for all buffers, queued flushes and hot chunks together; beyond it writes get 503. ' +
+      'Bytes for all buffers, queued flushes and hot chunks together, and for what the log has ' +
+      'answered and not synced in mode `async`; beyond it writes get 503. ' +
       '`auto` is an eighth of RAM, from 64MiB to 1GiB.',
   },
   'ingest.create_databases': {
     type: 'boolean',
     default: 'true',
     text: 'Create a database when a write names one that is not there; else such a write gets 404.',
+  },
+  'ingest.future_limit': {
+    type: 'duration',
+    default: '1d',
+    min: 1000,
+    text:
+      'Rows dated further ahead of the clock than this are kept, counted, and raise an alarm that ' +
+      'names sender and measurement.',
   },
   'ingest.databases_max': {
     type: 'integer',
@@ -182,6 +212,16 @@ export const options = {
     text:
       'Stored values of one request (rows x their columns); the rows beyond are bad rows. ' +
       'Lowered to an eighth of ingest.memory, at 8 bytes a value.',
+  },
+  'ingest.days_max': {
+    type: 'integer',
+    default: '20000',
+    min: 100,
+    max: 1_000_000,
+    text:
+      'UTC days that the rows of one request may lie in, per measurement and summed up; the rows ' +
+      'of further days are bad rows. Each day becomes a file, so history is best sent days ' +
+      'together, not years.',
   },
   'ingest.name_size_max': {
     type: 'size',
@@ -230,7 +270,10 @@ export const options = {
     type: 'string',
     default: '',
     aliases: [{ name: 'WAL_DIR' }, { name: 'ARC_WAL_DIRECTORY' }],
-    text: 'Folder of the write-ahead log; empty is `wal` in storage.data_dir.',
+    text:
+      'Folder of the write-ahead log; empty is `wal` in storage.data_dir. To change it, stop the ' +
+      'gateway and move all files of the folder; a start that would leave unfiled rows behind, or ' +
+      'finds the log of another gateway, is refused.',
   },
   'wal.sync_mode': {
     type: 'enum',
@@ -245,7 +288,9 @@ export const options = {
     type: 'duration',
     default: '100ms',
     min: 1,
-    text: 'In mode `async`: time between two syncs, which is the loss window of a power cut.',
+    text:
+      'In mode `async`: time between two syncs, which is the loss window of a power cut. A sync is ' +
+      'made sooner when 8MiB, or an eighth of ingest.memory if that is less, wait for it.',
   },
   'wal.segment_size': {
     type: 'size',
@@ -318,7 +363,9 @@ export const options = {
     values: ['trace', 'debug', 'info', 'warn', 'error', 'fatal'],
     default: 'info',
     aliases: [{ name: 'ARC_LOG_LEVEL' }],
-    text: 'Least severe lines that are logged. The log is JSON on standard output.',
+    text:
+      'Least severe lines that are logged; where the gateway listens is always said. The log is ' +
+      'JSON on standard output.',
   },
 } as const satisfies Record<string, OptionEntry>;
 

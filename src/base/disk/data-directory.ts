@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { Files } from './files.ts';
+import { makeMemoryDirectory } from './memory-directory.ts';
 
 /** Absolute paths. */
 export interface DataDirectories {
@@ -18,6 +19,8 @@ export interface DataDirectories {
   readonly cache: string;
   /** Hot chunks, spilled queries and sockets: nothing in them outlives the process. */
   readonly hot: string;
+  /** In memory; hot chunks go there before they go to `hot`. */
+  readonly hotMemory?: string;
   readonly spill: string;
   readonly run: string;
 }
@@ -57,26 +60,51 @@ export function makeDataDirectories(files: Files, root: string, wal: string): Da
   return directories;
 }
 
+/** Returns `directories` with one in memory for hot chunks, if `bytes` of them find room there. */
+export function withHotMemory(
+  files: Files,
+  directories: DataDirectories,
+  bytes: number,
+): DataDirectories {
+  const { root } = directories;
+  const gatewayId = gatewayIdOf(files, root);
+  const hotMemory = makeMemoryDirectory({ gatewayId, dataDirectory: root, bytes });
+  return hotMemory === undefined ? directories : { ...directories, hotMemory };
+}
+
+/** Where hot chunks go, the better place first. */
+export function hotDirectories({ hot, hotMemory }: DataDirectories): readonly string[] {
+  return hotMemory === undefined ? [hot] : [hotMemory, hot];
+}
+
 const idName = 'gateway-id';
 
 /** The id of this data directory, made at its first start; part of its names at targets. */
 export function gatewayIdOf(files: Files, root: string): string {
-  const path = join(root, idName);
-  const known = readText(files, path);
+  const known = readText(files, join(root, idName));
   if (known !== undefined) return known;
   const id = randomUUID();
-  const staged = join(root, `.tmp-${idName}`);
-  files.unlink(staged);
-  const file = files.open(staged, 'create');
-  file.write([Buffer.from(`${id}\n`)], 0);
-  file.sync('fdatasync');
-  file.close();
-  files.rename(staged, path);
-  files.syncDirectory(root);
+  writeText(files, root, idName, id);
   return id;
 }
 
-function readText(files: Files, path: string): string | undefined {
+/**
+ * Returns after the file `name` in `directory` holds `text` and a line end, durably; a crash leaves
+ * the old text or the new one. @throws HF_IO, HF_DISK_FULL
+ */
+export function writeText(files: Files, directory: string, name: string, text: string): void {
+  const staged = join(directory, `.tmp-${name}`);
+  files.unlink(staged);
+  const file = files.open(staged, 'create');
+  file.write([Buffer.from(`${text}\n`)], 0);
+  file.sync('fdatasync');
+  file.close();
+  files.rename(staged, join(directory, name));
+  files.syncDirectory(directory);
+}
+
+/** The text of a small file without its line end, or undefined if there is none. */
+export function readText(files: Files, path: string): string | undefined {
   const size = files.size(path);
   if (size === undefined) return undefined;
   const file = files.open(path, 'read');

@@ -57,7 +57,8 @@ export const errorCodes = {
   HF_WAL_RECORD_BAD: {
     kind: 'corrupt',
     cause: 'The content of a WAL record makes no sense although its checksum holds.',
-    remedy: 'Keep a copy of wal/ and report it with the output of `holdfast wal inspect`.',
+    remedy:
+      'It is copied to quarantine/, and the start goes on behind it; report it with that copy.',
   },
   HF_WAL_QUEUE_FULL: {
     kind: 'overload',
@@ -73,6 +74,20 @@ export const errorCodes = {
     kind: 'environment',
     cause: 'The thread of the write-ahead log ended; no write can be made durable.',
     remedy: 'Holdfast stops and is restarted; what was acknowledged is in the log. Report it.',
+  },
+  HF_WAL_FOREIGN: {
+    kind: 'environment',
+    cause: 'The directory of wal.dir holds the write-ahead log of another gateway.',
+    remedy: 'Set wal.dir to a directory of its own, or start the gateway whose log it is.',
+  },
+  HF_WAL_LEFT: {
+    kind: 'environment',
+    cause:
+      'The write-ahead log is not in wal.dir, and where it was at the last start there are rows ' +
+      'that are in no file, or nothing can be seen; the message names both places.',
+    remedy:
+      'Mount its disk, set wal.dir back, or move all files of the old directory to the new one. ' +
+      'Only if the log is lost for good: remove `wal-place` from the data directory.',
   },
   HF_JOURNAL_RECORD_BAD: {
     kind: 'corrupt',
@@ -128,6 +143,11 @@ export const errorCodes = {
     kind: 'input',
     cause: 'The compression of a body is unknown or broken.',
     remedy: 'Send gzip, zstd or plain bytes, with the matching Content-Encoding.',
+  },
+  HF_BODY_UNREADABLE: {
+    kind: 'input',
+    cause: 'Nothing in a body can be read as the format that its path takes.',
+    remedy: 'Send what the path takes: docs/MESSAGEPACK.md, docs/LINE-PROTOCOL.md.',
   },
   HF_ROUTE_UNKNOWN: {
     kind: 'input',

@@ -10,7 +10,10 @@ const kindTexts: Readonly<Record<ErrorKind, string>> = {
   transient: 'Passes by itself: 503 with Retry-After.',
   corrupt: 'A checksum or content does not hold: 500; the bytes are kept in quarantine/.',
   environment: 'Disk or system refuses: 503 with Retry-After, and an alarm.',
-  bug: 'An assertion of Holdfast failed: 500; please report it.',
+  bug:
+    'An assertion of Holdfast failed: 500; please report it. `serve` ends at once with exit code ' +
+    '70 where it cannot tell what else is wrong: what was answered is in the log and on the ' +
+    'device, what is in memory is not filed, and the next start reads the log.',
 };
 
 /** The whole of docs/ERRORS.md. */

@@ -1,6 +1,6 @@
 /**
  * Assertions for programmer errors. A failed assertion is a bug of Holdfast, never of its input,
- * so it carries kind `bug`: the process flushes its log and exits, and the supervisor restarts it.
+ * so it carries kind `bug`: the process syncs its log and ends, and the supervisor restarts it.
  */
 import { GatewayError } from '../errors/gateway-error.ts';
 

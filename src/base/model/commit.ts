@@ -77,8 +77,20 @@ export interface ColumnAddition {
   readonly kind: ColumnKind;
   readonly spelling: string;
   readonly sqlName: string;
+  /** As `LogicalColumn.columnar`. */
+  readonly columnar?: true;
   readonly name: string;
   readonly type: PhysicalType;
+}
+
+/** What is decided of a logical column after it was made. */
+export interface KindChange {
+  readonly measurementId: number;
+  readonly logical: number;
+  /** `unknown` becomes `tag` or `field`; else as it was. */
+  readonly kind: ColumnKind;
+  /** `LogicalColumn.columnar` from now on. */
+  readonly columnar?: true;
 }
 
 export interface MeasurementAddition {
@@ -95,8 +107,7 @@ export interface CommitProposal {
   readonly databases?: readonly string[];
   readonly measurements?: readonly MeasurementAddition[];
   readonly columns?: readonly ColumnAddition[];
-  /** Kind changes of logical columns: unknown becomes tag or field. */
-  readonly kinds?: readonly { measurementId: number; logical: number; kind: ColumnKind }[];
+  readonly kinds?: readonly KindChange[];
   /** [measurement id, last LSN whose rows of it are all filed]; never falls. */
   readonly positions?: readonly (readonly [number, number])[];
   /** Highest LSN at or below which the log holds nothing that is not filed (P5). */

@@ -60,6 +60,13 @@ export class ColumnNames {
     this.#taken.add(foldName(name));
   }
 
+  /** The same names, taken apart from these from now on. */
+  copy(): ColumnNames {
+    const copy = new ColumnNames();
+    for (const folded of this.#taken) copy.#taken.add(folded);
+    return copy;
+  }
+
   /** The first free of `wanted`, `wanted__2`, `wanted__3`, ...; it is taken from now on. */
   takeFree(wanted: string): string {
     let name = wanted;

@@ -25,6 +25,11 @@ export interface LogicalColumn {
   readonly spelling: string;
   /** Name in SQL, unique within the measurement by case folding. */
   readonly sqlName: string;
+  /**
+   * Columns of that spelling and class whose sender names no kinds go here, and stay with it
+   * whatever columns come later. Never set while the kind is unknown, of which it is true anyway.
+   */
+  readonly columnar?: true;
   readonly parts: readonly PhysicalColumn[];
 }
 
@@ -41,6 +46,7 @@ export interface ColumnRef {
   readonly kind: ColumnKind;
   readonly spelling: string;
   readonly sqlName: string;
+  readonly columnar?: true;
   readonly physical: PhysicalColumn;
 }
 

@@ -61,6 +61,17 @@ export const alarmTable = {
     text: 'Data files that no commit names were moved to orphans/.',
     remedy: 'Keep them until `holdfast catalog verify` is clean.',
   },
+  future_rows: {
+    severity: 'warning',
+    text: 'Rows came that are dated further ahead than ingest.future_limit; they are kept.',
+    remedy:
+      'Check the clock of the sender and the unit of its times (precision), and the clock here.',
+  },
+  udp_dropped: {
+    severity: 'warning',
+    text: 'Datagrams of line protocol could not be taken and are lost: UDP has no answer.',
+    remedy: 'Look at the reason; let senders whose rows must not be lost write over HTTP.',
+  },
   query_engine_down: {
     severity: 'warning',
     text: 'The query engine ended and is being started again.',
@@ -85,16 +96,23 @@ export interface ActiveAlarm {
   readonly sinceUs: number;
 }
 
+interface StandingAlarm {
+  readonly alarm: ActiveAlarm;
+  /** Monotonic milliseconds at which it goes by itself. */
+  readonly untilMs: number;
+}
+
 /** What parts get: they raise and clear, and never look. */
 export interface AlarmRecorder {
-  raise(id: AlarmId, detail?: string, subject?: string): void;
+  /** Without `standsMs` it stands until it is cleared, else it goes so long after the last one. */
+  raise(id: AlarmId, detail?: string, subject?: string, standsMs?: number): void;
   clear(id: AlarmId, subject?: string): void;
 }
 
 export class Alarms implements AlarmRecorder {
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #active = new Map<string, ActiveAlarm>();
+  readonly #active = new Map<string, StandingAlarm>();
 
   constructor(deps: { readonly clock: Clock; readonly logger: Logger }) {
     this.#clock = deps.clock;
@@ -102,11 +120,13 @@ export class Alarms implements AlarmRecorder {
   }
 
   /** Raised again, an alarm keeps its time and takes the new detail without another log line. */
-  raise(id: AlarmId, detail = '', subject = ''): void {
+  raise(id: AlarmId, detail = '', subject = '', standsMs = Number.POSITIVE_INFINITY): void {
+    this.#clearOld();
     const key = `${id}\0${subject}`;
-    const sinceUs = this.#active.get(key)?.sinceUs;
-    const alarm = { id, ...alarmTable[id], subject, detail };
-    this.#active.set(key, { ...alarm, sinceUs: sinceUs ?? this.#clock.wallUs() });
+    const sinceUs = this.#active.get(key)?.alarm.sinceUs;
+    const named = { id, ...alarmTable[id], subject, detail };
+    const alarm = { ...named, sinceUs: sinceUs ?? this.#clock.wallUs() };
+    this.#active.set(key, { alarm, untilMs: this.#clock.monotonicMs() + standsMs });
     if (sinceUs !== undefined) return;
     const fields = { alarm: id, subject, detail, remedy: alarm.remedy };
     if (alarm.severity === 'critical') this.#logger.error(fields, alarm.text);
@@ -120,6 +140,14 @@ export class Alarms implements AlarmRecorder {
 
   /** Those that stand, oldest first. */
   active(): readonly ActiveAlarm[] {
-    return [...this.#active.values()];
+    this.#clearOld();
+    return Array.from(this.#active.values(), ({ alarm }) => alarm);
+  }
+
+  #clearOld(): void {
+    const nowMs = this.#clock.monotonicMs();
+    for (const { alarm, untilMs } of this.#active.values()) {
+      if (untilMs <= nowMs) this.clear(alarm.id, alarm.subject);
+    }
   }
 }

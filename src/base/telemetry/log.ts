@@ -20,6 +20,8 @@ export interface Logger {
   warn(fields: LogFields, message: string): void;
   error(fields: LogFields, message: string): void;
   fatal(fields: LogFields, message: string): void;
+  /** A line of level info that is written whatever level is logged: what a start always says. */
+  notice(fields: LogFields, message: string): void;
   /** The same log with `part` in each line. */
   child(part: string): Logger;
 }
@@ -39,10 +41,12 @@ interface PinoLike {
   warn(fields: LogFields, message: string): void;
   error(fields: LogFields, message: string): void;
   fatal(fields: LogFields, message: string): void;
-  child(fields: { part: string }): PinoLike;
+  child(fields: LogFields, options?: { level: LogLevel }): PinoLike;
+  isLevelEnabled(level: LogLevel): boolean;
 }
 
 function wrap(inner: PinoLike): Logger {
+  const open = inner.isLevelEnabled('info') ? inner : inner.child({}, { level: 'info' });
   return {
     trace: inner.trace.bind(inner),
     debug: inner.debug.bind(inner),
@@ -50,6 +54,7 @@ function wrap(inner: PinoLike): Logger {
     warn: inner.warn.bind(inner),
     error: inner.error.bind(inner),
     fatal: inner.fatal.bind(inner),
+    notice: open.info.bind(open),
     child: (part) => wrap(inner.child({ part })),
   };
 }
@@ -99,5 +104,6 @@ export const silentLogger: Logger = {
   warn: () => undefined,
   error: () => undefined,
   fatal: () => undefined,
+  notice: () => undefined,
   child: () => silentLogger,
 };

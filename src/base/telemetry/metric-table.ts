@@ -68,6 +68,20 @@ export const metricTable = {
     type: 'counter',
     help: 'Fields given twice in one line; the last one counts.',
   },
+  holdfast_ingest_future_rows_total: {
+    type: 'counter',
+    help: 'Rows dated further ahead than ingest.future_limit; they were kept.',
+    labels: ['dialect'],
+  },
+  holdfast_udp_datagrams_total: {
+    type: 'counter',
+    help: 'Datagrams whose good rows were kept.',
+  },
+  holdfast_udp_dropped_datagrams_total: {
+    type: 'counter',
+    help: 'Datagrams that could not be taken and are lost, by error code.',
+    labels: ['code'],
+  },
   holdfast_ingest_renamed_columns_total: {
     type: 'counter',
     help: 'Columns that got another SQL name because theirs was taken.',
@@ -97,6 +111,10 @@ export const metricTable = {
   holdfast_journal_commits_total: { type: 'counter', help: 'Commits since the start.' },
   holdfast_catalog_files: { type: 'gauge', help: 'Parquet files that are live.' },
   holdfast_catalog_bytes: { type: 'gauge', help: 'Bytes of live Parquet files.' },
+  holdfast_catalog_index_rebuilds_total: {
+    type: 'counter',
+    help: 'Times that the index of the catalog was lost, behind or damaged and made anew.',
+  },
   holdfast_query_active_queries: { type: 'gauge', help: 'Queries that run now.' },
   holdfast_query_queued_queries: { type: 'gauge', help: 'Queries that wait for their turn.' },
   holdfast_query_engine_restarts_total: {
@@ -111,6 +129,10 @@ export const metricTable = {
   holdfast_recovery_progress_ratio: {
     type: 'gauge',
     help: 'Share of the write-ahead log that was read after the start; 1 when done.',
+  },
+  holdfast_recovery_unreadable_records: {
+    type: 'gauge',
+    help: 'Records of the log that the start could not read; their content is in quarantine/.',
   },
   holdfast_alarms_active: {
     type: 'gauge',

@@ -16,7 +16,10 @@ export const lineProtocolPaths: readonly { readonly path: string; readonly diale
   { path: '/api/v1/write', dialect: 'arc' },
 ];
 
-const writePaths = new Set(lineProtocolPaths.map(({ path }) => path));
+/** Every path that takes MessagePack; the second is what Arc was first asked for. */
+export const messagePackPaths: readonly string[] = ['/api/v1/write/msgpack', '/write/v2/msgpack'];
+
+const writePaths = new Set([...lineProtocolPaths.map(({ path }) => path), ...messagePackPaths]);
 const firstPaths = new Set(['/write', '/query', '/ping']);
 
 /** The path of a request target, without query and without a slash at the end. */

@@ -61,16 +61,16 @@ const precisionWords: Readonly<Record<Dialect, PrecisionWords>> = {
   v2: { ns: 'n', us: 'us', ms: 'ms', s: 's' },
   v3: {
     auto: 'auto',
-    nanosecond: 'n',
-    ns: 'n',
-    n: 'n',
-    microsecond: 'us',
-    us: 'us',
-    u: 'us',
+    s: 's',
+    second: 's',
     millisecond: 'ms',
     ms: 'ms',
-    second: 's',
-    s: 's',
+    microsecond: 'us',
+    u: 'us',
+    us: 'us',
+    n: 'n',
+    nanosecond: 'n',
+    ns: 'n',
   },
 };
 
@@ -81,6 +81,21 @@ export function precisionOf(dialect: Dialect, parameters: Parameters): Precision
   const words = precisionWords[dialect];
   const precision = Object.hasOwn(words, given) ? words[given] : undefined;
   if (precision !== undefined) return precision;
-  const known = Object.keys(words).join(', ');
-  throw new GatewayError('HF_PARAMETER', `invalid precision '${given}'; use one of ${known}`);
+  throw new GatewayError('HF_PARAMETER', precisionProblem(dialect, given.slice(0, 100)));
+}
+
+/** What the server of each dialect says of a word that it does not know. */
+function precisionProblem(dialect: Dialect, given: string): string {
+  switch (dialect) {
+    case 'v1':
+    case 'arc':
+      return `invalid precision ${JSON.stringify(given)} (use n, u, ms, s, m or h)`;
+    case 'v2':
+      return 'invalid precision; valid precision units are ns, us, ms, and s';
+    case 'v3': {
+      const known = Object.keys(precisionWords.v3).map((word) => `\`${word}\``);
+      const variants = known.join(', ');
+      return `serde error: unknown variant \`${given}\`, expected one of ${variants}`;
+    }
+  }
 }

@@ -13,6 +13,7 @@ import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { asGatewayError, GatewayError } from '../../base/errors/gateway-error.ts';
 import { publicCode } from '../../base/errors/public-code.ts';
 import type { CounterRecorder } from '../../base/telemetry/metrics.ts';
+import { listenError } from '../../system/address.ts';
 import { settleClientFault } from './client-fault.ts';
 import { dialectOf, isWritePath, pathOf } from './dialect.ts';
 import type { HttpFrontDeps, HttpFrontOptions } from './front-types.ts';
@@ -26,6 +27,7 @@ import { influxVersion, registerPing } from './routes/ping.ts';
 import { registerQuery } from './routes/query.ts';
 import { registerStatus } from './routes/status.ts';
 import { registerLineRoutes } from './routes/write-line.ts';
+import { registerMessagePackRoutes } from './routes/write-msgpack.ts';
 
 /** Go clients close an idle connection after 90 s; closing later than they do avoids the race. */
 const keepAliveMs = 120_000;
@@ -143,6 +145,7 @@ export class HttpFront {
   #register(app: FastifyInstance): void {
     const { status, metrics } = this.#deps;
     registerLineRoutes(app, this.#deps, this.#options);
+    registerMessagePackRoutes(app, this.#deps, this.#options);
     registerQuery(app, this.#deps, this.#options);
     registerInfluxQuery(app, this.#deps);
     registerPing(app, status.version);
@@ -211,11 +214,7 @@ export class HttpFront {
     try {
       this.#url = await this.#app.listen({ host, port });
     } catch (error) {
-      const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-      throw new GatewayError('HF_LISTEN', `cannot listen on ${host}:${port}: ${reason}`, {
-        cause: error,
-        details: { host, port, errno: reason },
-      });
+      throw listenError({ host, port }, error);
     }
     return this.#url;
   }

@@ -13,6 +13,9 @@ import type { RowMemory } from './shared-memory.ts';
 /** What the objects of a column cost besides its arrays; an estimate on the safe side. */
 const objectBytes = 1024;
 
+/** Fewer strings are merged one by one faster than they are compared at once. */
+const shiftedStringsMin = 32;
+
 /** Room for the codes of one merged dictionary; shared by all columns, used within one call. */
 export class CodeScratch {
   #codes = new Uint32Array(1024);
@@ -103,11 +106,22 @@ export class ColumnBuffer {
     dictionary: DictionaryBuffer,
   ): void {
     const merged = present(source.dictionary, 'dictionary of a string column');
-    const codes = scratch.codes(merged.count);
-    dictionary.merge(merged, codes);
     const from = source.values as Uint32Array;
     const to = this.#values as Uint32Array;
     const start = this.#count;
+    const shift = merged.count < shiftedStringsMin ? undefined : dictionary.shift(merged);
+    if (shift === 0) {
+      to.set(from, start);
+      return;
+    }
+    if (shift !== undefined) {
+      for (let index = 0; index < count; index += 1) {
+        to[start + index] = (from[index] as number) + shift;
+      }
+      return;
+    }
+    const codes = scratch.codes(merged.count);
+    dictionary.merge(merged, codes);
     for (let index = 0; index < count; index += 1) {
       to[start + index] = codes[from[index] as number] as number;
     }

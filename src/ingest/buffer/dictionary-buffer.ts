@@ -60,6 +60,25 @@ export class DictionaryBuffer {
     }
   }
 
+  /**
+   * Distance from the batch's codes to the codes here, if the strings of the batch stand here in
+   * the same order without others between them; else undefined. Adds nothing. It is how series come
+   * again, and a comparison of all bytes at once costs a tenth of `merge`.
+   */
+  shift({ count, offsets, bytes }: StringDictionary): number | undefined {
+    if (count === 0) return 0;
+    const first = this.#find(bytes, 0, offsets[1] as number);
+    if (first === undefined || first + count > this.#count) return undefined;
+    const ownOffsets = this.#offsets;
+    const from = ownOffsets[first] as number;
+    for (let code = 1; code <= count; code += 1) {
+      if ((ownOffsets[first + code] as number) - from !== offsets[code]) return undefined;
+    }
+    const end = offsets[count] as number;
+    const own = this.#bytes.subarray(from, from + end);
+    return Buffer.compare(own, bytes.subarray(0, end)) === 0 ? first : undefined;
+  }
+
   /** All strings so far; stays true while more are added. */
   view(): StringDictionary {
     const count = this.#count;
@@ -79,6 +98,18 @@ export class DictionaryBuffer {
       if (code === emptySlot) return this.#add(bytes, start, end, hash, slot);
       if (this.#hashes[code] === hash && this.#equal(code, bytes, start, end)) return code;
       slot = (slot + 1) & mask;
+    }
+  }
+
+  /** The code of a string that is here; undefined if it is not. */
+  #find(bytes: Uint8Array, start: number, end: number): number | undefined {
+    if (this.#count > 0 && this.#equal(0, bytes, start, end)) return 0;
+    const hash = this.#hash(bytes, start, end);
+    const mask = this.#slots.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const code = this.#slots[slot] as number;
+      if (code === emptySlot) return undefined;
+      if (this.#hashes[code] === hash && this.#equal(code, bytes, start, end)) return code;
     }
   }
 

@@ -25,3 +25,16 @@ export const inLsnOrder: CommitOrder = (queues) =>
     const stop = queue.findIndex((flush) => !flush.encoded || flush.awaitsOthers);
     return stop < 0 ? queue : queue.slice(0, stop);
   });
+
+/** The first of `flushes` that have at most `filesMax` files together; one at least. */
+export function upToFiles<Flush extends { readonly facts: readonly unknown[] }>(
+  flushes: readonly Flush[],
+  filesMax: number,
+): readonly Flush[] {
+  let files = 0;
+  const stop = flushes.findIndex(({ facts }, index) => {
+    files += facts.length;
+    return index > 0 && files > filesMax;
+  });
+  return stop < 0 ? flushes : flushes.slice(0, stop);
+}

@@ -7,12 +7,21 @@
  * I4. A flush that fails is retried with growing pauses under an alarm, with new file ids; a commit
  *     that is refused is retried with the same files. Nothing is ever given up, so memory and log
  *     fill up and admission refuses writes (W11).
+ * I5. A flush of very many files is encoded some files at a time, in turn with the other flushes,
+ *     and none waits for it; its files are committed together, since its measurement has one
+ *     position (P7). What an attempt has made is kept for the next one. A commit of several flushes
+ *     has a bounded number of files.
  */
-import type { CommitEvent, CommitProposal, FileStatistics } from '../../base/model/commit.ts';
+import type {
+  CommitEvent,
+  CommitProposal,
+  FileFacts,
+  FileStatistics,
+} from '../../base/model/commit.ts';
 import type { Clock } from '../../base/lib/clock.ts';
 import { asGatewayError, type GatewayError } from '../../base/errors/gateway-error.ts';
 import type { Encoder, FlushResult } from '../../storage/parquet/types.ts';
-import { inLsnOrder, type CommitOrder } from './flush-order.ts';
+import { inLsnOrder, upToFiles, type CommitOrder } from './flush-order.ts';
 import { dueBuffers, type FlushLimits } from './flush-policy.ts';
 import type { MeasurementBuffer } from './measurement-buffer.ts';
 import type { MeasurementBuffers } from './measurement-buffers.ts';
@@ -41,6 +50,12 @@ export interface FlusherOptions {
   readonly retryMsMax: number;
 }
 
+/** Files that an encoder makes before another flush has its turn: about a second of work. */
+export const filesPerJob = 256;
+
+/** Files of one commit, unless a single flush has more. */
+export const commitFilesMax = 4096;
+
 /** Flushes sealed in one go; they share one commit if they can. */
 interface Round {
   /** Those not encoded yet that none of the others should go without. */
@@ -51,7 +66,12 @@ class Flush {
   readonly buffer: MeasurementBuffer;
   readonly round: Round;
   state: 'waiting' | 'encoding' | 'encoded' = 'waiting';
-  result: FlushResult | undefined;
+  /** The files made so far; a planned one without rows of its own is none. */
+  readonly facts: FileFacts[] = [];
+  /** Planned files that are made or turned out to be none. */
+  planned = 0;
+  #fileIds: readonly number[] = [];
+  readonly statistics: FileStatistics[] = [];
   #awaited = true;
   readonly retry = new Retry();
 
@@ -62,6 +82,19 @@ class Flush {
 
   get encoded(): boolean {
     return this.state === 'encoded';
+  }
+
+  /** Ids of all planned files: those of made ones stay, the rest are new ones. */
+  takeIds(newIds: readonly number[]): readonly number[] {
+    this.#fileIds = [...this.#fileIds.slice(0, this.planned), ...newIds];
+    return this.#fileIds;
+  }
+
+  /** Notes that the planned files up to `planned` are durable. */
+  made({ facts, statistics }: FlushResult, planned: number): void {
+    this.facts.push(...facts);
+    this.statistics.push(...statistics);
+    this.planned = planned;
   }
 
   get awaitsOthers(): boolean {
@@ -250,9 +283,7 @@ export class Flusher {
   async #encode(flush: Flush): Promise<void> {
     const end = flush.buffer.read();
     try {
-      const plans = flush.buffer.plan(this.#options.hourFileMinRows);
-      const fileIds = await this.#takeFileIds(plans.reduce((sum, files) => sum + files.length, 0));
-      flush.result = await this.#deps.encoder.flush(flush.buffer.flushJob(plans, fileIds));
+      await this.#encodeFiles(flush);
       flush.state = 'encoded';
       flush.retry.succeeded();
     } catch (error) {
@@ -264,6 +295,20 @@ export class Flusher {
     this.#encoding -= 1;
     flush.leaveRound();
     this.#advance();
+  }
+
+  /** Makes the files that are not made yet (I5). */
+  async #encodeFiles(flush: Flush): Promise<void> {
+    const { buffer } = flush;
+    const plans = buffer.plan(this.#options.hourFileMinRows);
+    const count = plans.reduce((sum, files) => sum + files.length, 0);
+    if (count > filesPerJob) flush.leaveRound();
+    const fileIds = flush.takeIds(await this.#takeFileIds(count - flush.planned));
+    while (flush.planned < count) {
+      const range = [flush.planned, Math.min(count, flush.planned + filesPerJob)] as const;
+      const made = await this.#deps.encoder.flush(buffer.flushJob(plans, fileIds, range));
+      flush.made(made, range[1]);
+    }
   }
 
   async #takeFileIds(count: number): Promise<readonly number[]> {
@@ -286,7 +331,7 @@ export class Flusher {
   #startCommit(): void {
     if (this.#committing.length > 0) return;
     if (this.#commitRetry.atMs > this.#deps.clock.monotonicMs()) return;
-    const flushes = this.#order([...this.#queues.values()]);
+    const flushes = upToFiles(this.#order([...this.#queues.values()]), commitFilesMax);
     if (flushes.length === 0) return;
     this.#committing = flushes;
     void this.#commit(flushes);
@@ -311,15 +356,14 @@ export class Flusher {
     const { buffers, schema } = this.#deps;
     const positions = new Map<number, number>();
     for (const { buffer } of flushes) positions.set(buffer.measurementId, buffer.lastSeq);
-    const results = flushes.flatMap(({ result }) => (result === undefined ? [] : [result]));
     const proposal: CommitProposal = {
       kind: 'flush',
       ...schema.takeChanges([...positions.keys()]),
-      adds: results.flatMap(({ facts }) => facts),
+      adds: flushes.flatMap(({ facts }) => facts),
       positions: [...positions],
       lowWater: buffers.lowWater(new Set(flushes.map(({ buffer }) => buffer))),
     };
-    return { proposal, statistics: results.flatMap(({ statistics }) => statistics) };
+    return { proposal, statistics: flushes.flatMap(({ statistics }) => statistics) };
   }
 
   /** In the tick in which the commit becomes visible: the rows that it files leave. */

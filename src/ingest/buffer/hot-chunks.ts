@@ -7,11 +7,12 @@
  *     about log2(n) times and a query reads about log2(n) chunks, however often it comes.
  * I3. A chunk's file is deleted when its rows were filed, or a larger chunk replaced it, and no pin
  *     holds it. A disk that refuses stops neither commit nor query: it goes with the next one.
+ * I4. A file that somebody else deleted (a session's end empties shared memory) is encoded again.
  */
 import type { Files } from '../../base/disk/files.ts';
 import { GatewayError } from '../../base/errors/gateway-error.ts';
 import type { ColumnRef } from '../../base/model/schema.ts';
-import type { Encoder, HotResult } from '../../storage/parquet/types.ts';
+import type { Encoder, HotJob, HotResult } from '../../storage/parquet/types.ts';
 import type { HotRows, MeasurementBuffers } from './measurement-buffers.ts';
 import type { RowBuffer } from './row-buffer.ts';
 import type { HotChunk } from './types.ts';
@@ -23,8 +24,11 @@ export interface HotChunksDeps {
 }
 
 export interface HotChunksOptions {
-  /** Absolute path of a directory that exists; all its `.parquet` files are ours. */
-  readonly directory: string;
+  /**
+   * Absolute paths of directories that exist; all their `.parquet` files are ours. Chunks go to the
+   * first; what it does not take goes to the next.
+   */
+  readonly directories: readonly string[];
 }
 
 /** The hot rows of one instant. */
@@ -38,7 +42,8 @@ export interface HotPin {
 interface Chunk {
   readonly measurementId: number;
   readonly rows: RowBuffer;
-  readonly path: string;
+  /** Settled with `ready`. */
+  path: string;
   readonly from: number;
   readonly to: number;
   readonly columns: readonly ColumnRef[];
@@ -52,7 +57,7 @@ interface Chunk {
 
 export class HotChunks {
   readonly #deps: HotChunksDeps;
-  readonly #directory: string;
+  readonly #directories: readonly string[];
   /** By row set, the chunks that cover its first rows, in order and without gaps. */
   readonly #series = new Map<RowBuffer, Chunk[]>();
   /** Files that nobody needs and that stand yet. */
@@ -60,12 +65,14 @@ export class HotChunks {
   #bytes = 0;
   #next = 0;
 
-  /** Deletes what an earlier run left in the directory. */
+  /** Deletes what an earlier run left in the directories. */
   constructor(deps: HotChunksDeps, options: HotChunksOptions) {
     this.#deps = deps;
-    this.#directory = options.directory;
-    for (const name of deps.files.list(options.directory)) {
-      if (name.endsWith('.parquet')) deps.files.unlink(`${options.directory}/${name}`);
+    this.#directories = options.directories;
+    for (const directory of options.directories) {
+      for (const name of deps.files.list(directory)) {
+        if (name.endsWith('.parquet')) deps.files.unlink(`${directory}/${name}`);
+      }
     }
     deps.buffers.onDrop((sets) => {
       for (const rows of sets) this.#retire(rows, 0);
@@ -102,6 +109,8 @@ export class HotChunks {
 
   /** The chunks that cover the first `rowCount` rows of the set. */
   #cover({ measurementId, rows, rowCount }: HotRows): readonly Chunk[] {
+    const lost = this.#series.get(rows)?.findIndex((chunk) => this.#isLost(chunk)) ?? -1;
+    if (lost >= 0) this.#retire(rows, lost);
     const series = this.#series.get(rows) ?? [];
     const covered = series.at(-1)?.to ?? 0;
     if (covered >= rowCount) return [...series];
@@ -119,22 +128,27 @@ export class HotChunks {
     return [...whole];
   }
 
+  #isLost({ settled, path }: Chunk): boolean {
+    return settled && this.#deps.files.size(path) === undefined;
+  }
+
   #encode(measurementId: number, rows: RowBuffer, from: number, to: number): Chunk {
     this.#next += 1;
-    const path = `${this.#directory}/${measurementId}-${this.#next}.parquet`;
+    const name = `${measurementId}-${this.#next}.parquet`;
     const view = rows.view();
     const { hasIdentity } = rows;
-    const job = { hasIdentity, rows: view, from, to, path };
-    const encoded = this.#deps.encoder.hot(job).finally(rows.read());
+    const job = { hasIdentity, rows: view, from, to };
+    const encoded = this.#write(job, name).finally(rows.read());
     const chunk: Chunk = {
       measurementId,
       rows,
-      path,
+      path: '',
       from,
       to,
       columns: view.columns.map(({ column }) => column),
       ready: encoded.then(
-        (result) => {
+        ({ path, result }) => {
+          chunk.path = path;
           chunk.bytes = result.bytes;
           this.#bytes += result.bytes;
           this.#settled(chunk);
@@ -152,6 +166,23 @@ export class HotChunks {
       settled: false,
     };
     return chunk;
+  }
+
+  /** Into the first directory that takes it. */
+  async #write(
+    job: Omit<HotJob, 'path'>,
+    name: string,
+  ): Promise<{ readonly path: string; readonly result: HotResult }> {
+    for (const [place, directory] of this.#directories.entries()) {
+      const path = `${directory}/${name}`;
+      try {
+        return { path, result: await this.#deps.encoder.hot({ ...job, path }) };
+      } catch (error) {
+        const isLast = place === this.#directories.length - 1;
+        if (isLast || !isOfPlace(error)) throw error;
+      }
+    }
+    throw new GatewayError('HF_BUG', 'hot chunks have no directory');
   }
 
   #settled(chunk: Chunk): void {
@@ -198,6 +229,13 @@ export class HotChunks {
       return false;
     }
   }
+}
+
+const placeCodes: readonly string[] = ['HF_DISK_FULL', 'HF_IO_SHORT_WRITE', 'HF_IO'];
+
+/** True if another directory may take what this one did not: it is full, or gone. */
+function isOfPlace(error: unknown): boolean {
+  return error instanceof GatewayError && placeCodes.includes(error.code);
 }
 
 function shown(chunk: Chunk, result: HotResult): HotChunk {

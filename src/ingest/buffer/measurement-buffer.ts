@@ -51,6 +51,11 @@ export class MeasurementBuffer {
     return this.#bytes;
   }
 
+  /** UTC hours that the rows lie in; those that go to different files count apart. */
+  get hours(): number {
+    return this.#sets.reduce((sum, set) => sum + set.hourRows.size + set.repeatHourRows.size, 0);
+  }
+
   /** `_seq` of the last row: when this buffer is filed, the measurement's position. */
   get lastSeq(): number {
     return this.#lastSeq;
@@ -103,8 +108,14 @@ export class MeasurementBuffer {
     ]);
   }
 
-  /** The encoder's job; `fileIds` holds one id per planned file, in order. */
-  flushJob(plans: readonly (readonly FilePlan[])[], fileIds: readonly number[]): FlushJob {
+  /**
+   * The encoder's job for the files of `range`; `fileIds` holds one id per planned file, in order.
+   */
+  flushJob(
+    plans: readonly (readonly FilePlan[])[],
+    fileIds: readonly number[],
+    range: FlushJob['range'],
+  ): FlushJob {
     assert(this.#sealed, 'a flush of a buffer that is not sealed');
     let next = 0;
     const sets = this.#sets.map((set, index) => {
@@ -118,6 +129,6 @@ export class MeasurementBuffer {
     });
     const { measurementId, database, measurement } = this;
     const lsns = [this.#firstSeq, this.#lastSeq] as const;
-    return { measurementId, database, measurement, lsns, sets };
+    return { measurementId, database, measurement, lsns, sets, range };
   }
 }

@@ -36,6 +36,9 @@ export interface MeasurementBuffersOptions {
   readonly keyOrder?: KeyOrder;
 }
 
+/** An open buffer with rows in so many UTC hours is full: each may become a file. */
+export const bufferHoursMax = 8192;
+
 /** Rows of one row set that a snapshot sees: the first `rowCount` (P15). */
 export interface HotRows {
   readonly measurementId: number;
@@ -56,6 +59,8 @@ export class MeasurementBuffers {
   readonly #fullListeners: ((measurementIds: readonly number[]) => void)[] = [];
   readonly #dropListeners: ((sets: readonly RowBuffer[]) => void)[] = [];
   #entered: number;
+  /** LSN of the first record that the log must keep although none of its rows is here. */
+  #heldBack = Infinity;
   #between = true;
   /** LSN of the record that is entering. */
   #entering = 0;
@@ -131,9 +136,13 @@ export class MeasurementBuffers {
     buffer.append(batch, firstSeq, this.#scratch);
     this.#openBytes += buffer.bytes - before;
     this.#rows += batch.rowCount;
-    const { rowsMax, bufferBytesMax } = this.#options;
-    if (buffer.rows >= rowsMax || buffer.bytes >= bufferBytesMax) this.#full.add(id);
+    if (this.#isFull(buffer)) this.#full.add(id);
     return true;
+  }
+
+  #isFull({ rows, bytes, hours }: MeasurementBuffer): boolean {
+    const { rowsMax, bufferBytesMax } = this.#options;
+    return rows >= rowsMax || bytes >= bufferBytesMax || hours >= bufferHoursMax;
   }
 
   /** All batches of the record that ends at `lastLsn` are in; buffers may be sealed now. */
@@ -188,12 +197,17 @@ export class MeasurementBuffers {
     for (const rows of sets) rows.free();
   }
 
+  /** The log must keep the record at `lsn`, and all behind it, whatever is filed. */
+  holdBack(lsn: number): void {
+    this.#heldBack = Math.min(this.#heldBack, lsn);
+  }
+
   /**
    * Highest LSN at or below which every row is filed (P5), at the end of a record.
    * @param filing buffers that count as filed: those that the commit being made files
    */
   lowWater(filing: ReadonlySet<MeasurementBuffer> = new Set()): number {
-    let first = this.#entered + 1;
+    let first = Math.min(this.#entered + 1, this.#heldBack);
     for (const buffers of this.#sealed.values()) {
       const kept = buffers.find((buffer) => !filing.has(buffer));
       if (kept !== undefined) first = Math.min(first, kept.firstLsn);

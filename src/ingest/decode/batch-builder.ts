@@ -93,6 +93,7 @@ export class BatchBuilder {
   readonly measurementId: number;
   readonly database: string;
   readonly measurement: string;
+  readonly hasIdentity: boolean;
   rowCount = 0;
   #capacity: number;
   /** Microseconds, low half first. */
@@ -103,10 +104,17 @@ export class BatchBuilder {
   readonly #fields: (ColumnBuilder | undefined)[] = [];
   readonly #tags: (TagColumn | undefined)[] = [];
 
-  constructor(measurementId: number, database: string, measurement: string, capacity: number) {
+  constructor(
+    measurementId: number,
+    database: string,
+    measurement: string,
+    capacity: number,
+    hasIdentity = true,
+  ) {
     this.measurementId = measurementId;
     this.database = database;
     this.measurement = measurement;
+    this.hasIdentity = hasIdentity;
     this.#capacity = capacity;
     this.#times = new Int32Array(capacity * 2);
     this.#seriesOfRow = new Uint32Array(capacity);
@@ -169,7 +177,7 @@ export class BatchBuilder {
       measurementId: this.measurementId,
       database: this.database,
       measurement: this.measurement,
-      hasIdentity: true,
+      hasIdentity: this.hasIdentity,
       rowCount,
       times: new BigInt64Array(this.#times.buffer, 0, rowCount),
       columns,

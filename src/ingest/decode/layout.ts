@@ -9,6 +9,7 @@
 import type { ColumnRef } from '../../base/model/schema.ts';
 import { byteSpace, type ByteSpace } from './bytes.ts';
 import type { BatchBuilder } from './batch-builder.ts';
+import type { DaySet } from './request-days.ts';
 import { formCount } from './value-forms.ts';
 
 /** A field key of a measurement, as written in lines (escaped). */
@@ -49,6 +50,8 @@ export class MeasurementLayout {
   /** The builder of the request that used this layout last, and that request's serial number. */
   builder: BatchBuilder | undefined = undefined;
   builderRequest = 0;
+  /** Days of that request's rows. */
+  days: DaySet | undefined = undefined;
   /** Rows in the last request: how large the next one's columns may start. */
   rowsLast = 0;
   readonly #fields = new Map<string, FieldSlot>();

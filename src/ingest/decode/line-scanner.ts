@@ -180,9 +180,18 @@ export class LineScanner {
     for (;;) {
       const byte = bytes[at] ?? newline;
       if (byte === space) return at;
-      if (byte === newline) return this.#fail(at, 'missing fields');
+      if (byte === newline) return this.#endInSeries(start, at);
       at += byte === backslash && isEscape(bytes[at + 1] ?? 0) ? 2 : 1;
     }
+  }
+
+  /** The line ends at `end` before any field: the first thing that is wrong with it. */
+  #endInSeries(start: number, end: number): number {
+    const last = this.#line.bytes[end - 1] === carriageReturn ? end - 1 : end;
+    const read = parseSeries(this.#line, start, last, 0, this.#cache, this.#limits);
+    this.#fail(end, 'missing fields');
+    if ('reason' in read) this.fault = read;
+    return -1;
   }
 
   #readFields(start: number): number {
@@ -239,8 +248,7 @@ export class LineScanner {
       const byte = bytes[at] ?? newline;
       if (byte === equals) break;
       if (byte === newline || byte === space || byte === comma || byte === carriageReturn) {
-        const nothing = at === start && this.fields.count === 0 && byte !== comma;
-        return this.#fail(at, nothing ? 'missing fields' : 'invalid field format');
+        return this.#fail(at, 'invalid field format');
       }
       at += byte === backslash && isEscape(bytes[at + 1] ?? 0) ? 2 : 1;
     }
@@ -325,7 +333,7 @@ export class LineScanner {
       if (bytes[end] === minus || bytes[end] === 43) end += 1;
       const exponent = end;
       while ((bytes[end] ?? 0) >= 48 && (bytes[end] ?? 0) <= 57) end += 1;
-      if (end === exponent) return this.#fail(end, 'invalid number');
+      if (end === exponent) return this.#failExponent(end);
     }
     if (!isValueEnd(bytes[end] ?? newline)) return this.#fail(end, 'invalid number');
     let value = end === at ? this.#divided(digits, at, fraction) : Number.NaN;
@@ -333,6 +341,17 @@ export class LineScanner {
     if (Number.isNaN(value)) value = Number(this.#text(start, end));
     if (!Number.isFinite(value)) return this.#fail(start, 'invalid float');
     return this.#setNumber(doubleForm, value, end);
+  }
+
+  /** InfluxDB tells letters that no number has from an exponent that is none. */
+  #failExponent(at: number): number {
+    const { bytes } = this.#line;
+    let end = at;
+    for (let byte = bytes[end] ?? newline; isDigitOrExponent(byte); byte = bytes[end] ?? newline) {
+      end += 1;
+    }
+    const isFloat = isValueEnd(bytes[end] ?? newline);
+    return this.#fail(at, isFloat ? 'invalid float' : 'invalid number');
   }
 
   /** The digits in [start, end), at most 19 and with one dot, as a double; NaN if not provable. */
@@ -368,7 +387,9 @@ export class LineScanner {
     const parsed = parseInteger(this.#text(digits, at), negative, unsigned);
     if (parsed === undefined) {
       const text = this.#text(start, Math.min(at, start + 40));
-      return this.#fail(start, `unable to parse integer ${text}: value out of range`);
+      const [what, parser] = unsigned ? ['unsigned', 'ParseUint'] : ['integer', 'ParseInt'];
+      const reason = `strconv.${parser}: parsing "${text}": value out of range`;
+      return this.#fail(start, `unable to parse ${what} ${text}: ${reason}`);
     }
     this.fields.wide[this.fields.count] = BigInt.asIntN(64, parsed.value);
     return this.#setNumber(parsed.form, Number(parsed.value), at + 1);
@@ -385,7 +406,7 @@ export class LineScanner {
     const text = this.#text(start, end);
     const value = parseBoolean(text);
     if (value !== undefined) return this.#setNumber(booleanForm, value, end);
-    return this.#fail(start, /^[tTfF]/.test(text) ? 'invalid boolean' : 'invalid number');
+    return this.#fail(start, /^[nN]/.test(text) ? 'invalid number' : 'invalid boolean');
   }
 
   /** Reads a string from behind its opening quote. */
@@ -437,7 +458,10 @@ export class LineScanner {
       if (reason !== undefined) return this.#fail(at, reason) > 0;
     }
     if (bytes[at] === carriageReturn && bytes[at + 1] === newline) at += 1;
-    if (bytes[at] !== newline) return this.#fail(at, 'bad timestamp') > 0;
+    if (bytes[at] !== newline) {
+      const second = bytes[at - 1] === space && bytes[at] !== carriageReturn;
+      return this.#fail(at, second ? 'point is invalid' : 'bad timestamp') > 0;
+    }
     this.next = at + 1;
     return true;
   }
@@ -458,6 +482,10 @@ export class LineScanner {
 
 function isEscape(next: number): boolean {
   return next === comma || next === equals || next === space;
+}
+
+function isDigitOrExponent(byte: number): boolean {
+  return (byte >= 48 && byte <= 57) || byte === 101 || byte === 69;
 }
 
 function isValueEnd(byte: number): boolean {

@@ -1,21 +1,20 @@
 /**
- * Takes a scanned line into the request's columns, or says why it is not taken. All checks come
- * before the first cell is written, and the registry admits a row's columns all or none, so a bad
- * line leaves nothing behind: no cell, no column, no measurement.
+ * Takes a scanned line or row item into the request's columns, or says why it is not taken. All
+ * checks come before the first cell is written, and the registry admits a row's columns all or
+ * none, so a bad row leaves nothing behind: no cell, no column, no measurement.
  */
 import type { ColumnRef } from '../../base/model/schema.ts';
 import type { ColumnWish } from '../../storage/catalog/measurement-entry.ts';
-import type { SchemaRegistry } from '../../storage/catalog/schema-registry.ts';
+import type { RowAdmission } from '../../storage/catalog/row-admission.ts';
 import { present } from '../../base/lib/assert.ts';
 import { BatchBuilder } from './batch-builder.ts';
 import { byteSpace, type ByteSpace } from './bytes.ts';
 import type { ColumnBuilder } from './column-builder.ts';
 import type { FieldArrays } from './field-arrays.ts';
 import type { MeasurementLayout } from './layout.ts';
-import type { LineScanner } from './line-scanner.ts';
+import type { RequestDays } from './request-days.ts';
 import type { Series, SeriesCache } from './series-cache.ts';
 import { backslash, type Fault } from './series-parser.ts';
-import type { TimeReader } from './time-reader.ts';
 import {
   booleanForm,
   doubleForm,
@@ -30,13 +29,35 @@ const quote = 34;
 /** Rows for which a measurement seen for the first time has room. */
 const rowsFirst = 32;
 
+/** Cells of a request so far, counted by all who place rows of it. */
+export interface CellCount {
+  count: number;
+}
+
 export interface PlacerOptions {
-  readonly registry: SchemaRegistry;
+  readonly registry: RowAdmission;
   readonly database: string;
   readonly cellsMax: number;
+  readonly cells?: CellCount;
+  /** Those of the whole request. */
+  readonly days: RequestDays;
   readonly line: ByteSpace;
   /** Number of the request among all of the decoder. */
   readonly request: number;
+}
+
+/** A row that a scanner has read. */
+export interface ScannedRow {
+  readonly series: Series | undefined;
+  readonly fields: FieldArrays;
+}
+
+/** The time of a row, by halves of its microseconds. */
+export interface RowTime {
+  readonly low: number;
+  readonly high: number;
+  /** True if it had finer digits. */
+  readonly cut: boolean;
 }
 
 export class RowPlacer {
@@ -44,20 +65,24 @@ export class RowPlacer {
   duplicateFields = 0;
   cutTimeDigits = 0;
   integersAsFloats = 0;
-  readonly #registry: SchemaRegistry;
+  readonly #registry: RowAdmission;
   readonly #database: string;
   readonly #cellsMax: number;
+  readonly #cells: CellCount;
+  readonly #days: RequestDays;
   readonly #line: ByteSpace;
   readonly #request: number;
   readonly #builders = new Map<number, BatchBuilder>();
   readonly #layouts = new Set<MeasurementLayout>();
-  #cells = 0;
   #unescaped: ByteSpace = byteSpace(new Uint8Array(64));
 
-  constructor({ registry, database, cellsMax, line, request }: PlacerOptions) {
+  constructor(options: PlacerOptions) {
+    const { registry, database, cellsMax, cells = { count: 0 }, days, line, request } = options;
     this.#registry = registry;
     this.#database = database;
     this.#cellsMax = cellsMax;
+    this.#cells = cells;
+    this.#days = days;
     this.#line = line;
     this.#request = request;
   }
@@ -68,20 +93,26 @@ export class RowPlacer {
   }
 
   /** Takes the line that `scanner` read; undefined if it was taken. */
-  place(scanner: LineScanner, time: TimeReader, cache: SeriesCache): Fault | undefined {
+  place(scanner: ScannedRow, time: RowTime, cache: SeriesCache): Fault | undefined {
     const series = present(scanner.series, 'series of the line');
     const { layout } = series;
     const cells = series.tagSlots.length + scanner.fields.count - scanner.fields.duplicates;
-    if (this.#cells + cells > this.#cellsMax) {
+    if (this.#cells.count + cells > this.#cellsMax) {
       return { kind: 'cap', reason: `max cells per request exceeded: ${this.#cellsMax}` };
+    }
+    const isOwn = layout.builderRequest === this.#request;
+    const days = (isOwn ? layout.days : undefined) ?? this.#days.of(layout.name);
+    if (!this.#days.allows(days, time.low, time.high)) {
+      return { kind: 'cap', reason: this.#days.reason };
     }
     if (!this.#isKnown(scanner, series, cache)) {
       const refusal = this.#admit(scanner, series, cache);
       if (refusal !== undefined) return refusal;
     }
     let { builder } = layout;
-    if (builder === undefined || layout.builderRequest !== this.#request) {
+    if (builder === undefined || !isOwn) {
       builder = this.#builderFor(layout, series, scanner);
+      layout.days = days;
     }
     if (series.request !== this.#request) {
       series.local = builder.enterSeries(series);
@@ -89,7 +120,8 @@ export class RowPlacer {
     }
     this.#putFields(scanner, builder, cache);
     builder.endRow(series.local, time.low, time.high);
-    this.#cells += cells;
+    this.#days.note(days, time.low, time.high);
+    this.#cells.count += cells;
     this.rows += 1;
     this.duplicateFields += scanner.fields.duplicates;
     if (time.cut) this.cutTimeDigits += 1;
@@ -102,11 +134,12 @@ export class RowPlacer {
       if (layout.builderRequest !== this.#request) continue;
       layout.rowsLast = layout.builder?.rowCount ?? 0;
       layout.builder = undefined;
+      layout.days = undefined;
     }
   }
 
   /** True if the columns of all the line's tags and fields stand. */
-  #isKnown(scanner: LineScanner, series: Series, cache: SeriesCache): boolean {
+  #isKnown(scanner: ScannedRow, series: Series, cache: SeriesCache): boolean {
     const { slots, forms, count } = scanner.fields;
     if (!series.admitted && !series.hasColumns) return false;
     for (let place = 0; place < count; place += 1) {
@@ -116,7 +149,7 @@ export class RowPlacer {
     return true;
   }
 
-  #admit(scanner: LineScanner, series: Series, cache: SeriesCache): Fault | undefined {
+  #admit(scanner: ScannedRow, series: Series, cache: SeriesCache): Fault | undefined {
     const wishes: ColumnWish[] = [];
     for (const { spelling } of series.tagSlots) {
       wishes.push({ kind: 'tag', spelling, form: 'string' });
@@ -144,7 +177,7 @@ export class RowPlacer {
     return undefined;
   }
 
-  #builderFor(layout: MeasurementLayout, series: Series, scanner: LineScanner): BatchBuilder {
+  #builderFor(layout: MeasurementLayout, series: Series, scanner: ScannedRow): BatchBuilder {
     const id = present(layout.measurementId, 'id of an admitted measurement');
     let builder = this.#builders.get(id);
     if (builder === undefined) {
@@ -161,7 +194,7 @@ export class RowPlacer {
     return builder;
   }
 
-  #putFields(scanner: LineScanner, builder: BatchBuilder, cache: SeriesCache): void {
+  #putFields(scanner: ScannedRow, builder: BatchBuilder, cache: SeriesCache): void {
     const { fields } = scanner;
     const { slots, forms, numbers, words, overruled, count } = fields;
     const row = builder.rowCount;

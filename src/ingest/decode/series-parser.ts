@@ -151,7 +151,8 @@ function readTag(
   return { key: decodeText(key), value };
 }
 
-function tokenFault(
+/** Why a measurement, tag key or tag value is none; undefined if it is one. */
+export function tokenFault(
   what: string,
   token: Uint8Array,
   control: boolean,
@@ -164,7 +165,7 @@ function tokenFault(
 }
 
 /** Copies the values behind each other, and notes where each is and its hash. */
-function keepValues(
+export function keepValues(
   values: readonly Uint8Array[],
   cache: SeriesCache,
 ): { readonly tags: Int32Array; readonly kept: ByteSpace } {

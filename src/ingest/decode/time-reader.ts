@@ -16,11 +16,9 @@ const unitUs: Readonly<Record<Exclude<Precision, 'n' | 'auto'>, number>> = {
   h: 3_600_000_000,
 };
 
-/** All that fits int64 nanoseconds: the years 1677 to 2262. */
-const timeUsMax = 9_223_372_036_854_775n;
-const timeUsMin = -9_223_372_036_854_776n;
-const int64Max = 2n ** 63n - 1n;
-const int64Min = -(2n ** 63n);
+/** InfluxDB's range, int64 nanoseconds but for three values: the years 1677 to 2262. */
+const timeMax = 2n ** 63n - 2n;
+const timeMin = -(2n ** 63n) + 2n;
 
 const exactMax = Number.MAX_SAFE_INTEGER;
 const twoTo32 = 4_294_967_296;
@@ -58,7 +56,7 @@ export class TimeReader {
     this.next = end;
     this.cut = false;
     const count = end - first;
-    if (count === 0) return 'bad timestamp';
+    if (count === 0) return negative && endsTime(bytes[end]) ? parsing('-', 'syntax') : badTime;
     if (count > 19) return this.#readLong(bytes, first, end, negative);
     // The last nine digits and those before them: each exact.
     const split = Math.max(first, end - 9);
@@ -93,7 +91,11 @@ export class TimeReader {
   #readLong(bytes: Uint8Array, first: number, end: number, negative: boolean): string | undefined {
     let start = first;
     while (start < end && bytes[start] === 48) start += 1;
-    if (end - start > 19) return outOfRange;
+    if (end - start > 19) {
+      if (!endsTime(bytes[end])) return badTime;
+      const digits = String.fromCharCode(...bytes.subarray(first, Math.min(end, first + 40)));
+      return parsing(negative ? `-${digits}` : digits, 'range');
+    }
     const text = String.fromCharCode(...bytes.subarray(start, end));
     const size = BigInt(text === '' ? '0' : text);
     const precision = this.#precision === 'auto' ? unitBySize(Number(size)) : this.#precision;
@@ -106,7 +108,8 @@ export class TimeReader {
     negative: boolean,
   ): string | undefined {
     const value = negative ? -size : size;
-    if (value > int64Max || value < int64Min) return outOfRange;
+    if (value > timeMax + 1n || value < timeMin - 2n) return parsing(String(value), 'range');
+    if (value > timeMax || value < timeMin) return outOfRange;
     let us = value;
     if (precision === 'n') {
       us = value / 1000n;
@@ -114,8 +117,8 @@ export class TimeReader {
       if (this.cut && negative) us -= 1n;
     } else {
       us = value * BigInt(unitUs[precision]);
+      if (us * 1000n > timeMax || us * 1000n < timeMin) return outOfRange;
     }
-    if (us > timeUsMax || us < timeUsMin) return outOfRange;
     this.low = Number(BigInt.asIntN(32, us));
     this.high = Number(BigInt.asIntN(32, us >> 32n));
     return undefined;
@@ -128,7 +131,18 @@ export class TimeReader {
   }
 }
 
-const outOfRange = `time outside range ${int64Min + 2n} - ${int64Max - 1n}`;
+const badTime = 'bad timestamp';
+const outOfRange = `time outside range ${timeMin} - ${timeMax}`;
+
+/** What InfluxDB says of digits that its parser refuses. */
+function parsing(text: string, fault: 'syntax' | 'range'): string {
+  const words = fault === 'syntax' ? 'invalid syntax' : 'value out of range';
+  return `strconv.ParseInt: parsing "${text}": ${words}`;
+}
+
+function endsTime(byte: number | undefined): boolean {
+  return byte === undefined || byte === 32 || byte === 10 || byte === 13;
+}
 
 /** The unit that makes a time of that size a plausible one; InfluxDB 3's bounds. */
 function unitBySize(size: number): 'n' | 'us' | 'ms' | 's' {

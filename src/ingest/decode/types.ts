@@ -12,15 +12,21 @@ export interface DecodeOptions {
   readonly precision: Precision;
   /** Wall time in microseconds, read once for the request: the time of rows that bring none. */
   readonly nowUs: number;
+  /**
+   * False: one bad line refuses the whole request, which then leaves no name and no type behind.
+   */
+  readonly acceptPartial: boolean;
   /** Cells that the request may store (each tag and field of each row); rows beyond are refused. */
   readonly cellsMax: number;
+  /** UTC days of its rows, per measurement and summed up; rows of further days are refused. */
+  readonly daysMax: number;
   /** Bytes of one line, from 1 KiB; what is longer is refused. Bounds the work between yields. */
   readonly lineBytesMax: number;
   /** Awaited whenever the decoder has worked for some milliseconds, so that others get a turn. */
   yieldNow(): Promise<void>;
 }
 
-/** `parse`: not readable. `conflict`: type conflict. `cap`: a limit was reached. */
+/** `parse`: not readable. `conflict`: against the schema. `cap`: a limit was reached. */
 export type RejectionKind = 'parse' | 'conflict' | 'cap';
 
 export interface Rejection {

@@ -10,7 +10,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { fromWire, GatewayError } from '../../base/errors/gateway-error.ts';
-import { present } from '../../base/lib/assert.ts';
+import { assert, present } from '../../base/lib/assert.ts';
 import type {
   CatalogState,
   CommitEvent,
@@ -28,6 +28,7 @@ import type {
 } from './commit-messages.ts';
 import { threadLost } from './commit-worker.ts';
 import { fileIdBlock, fileIdEpoch } from './file-ids.ts';
+import type { ListingPiece } from './listings.ts';
 import { Pins } from './pins.ts';
 
 export interface CommitClientOptions extends CommitSettings {
@@ -35,14 +36,22 @@ export interface CommitClientOptions extends CommitSettings {
   readonly thread: URL;
 }
 
+/** The files that are live at one commit. */
+export interface CatalogListing {
+  readonly commit: number;
+  /** To be read once; each piece is made when the one before it was taken. */
+  readonly pieces: AsyncIterable<ListingPiece>;
+  /** Who stops before the last piece gives the listing's memory back with it. */
+  close(): void;
+}
+
+type FromListing = Extract<FromCommit, { kind: 'listed' | 'piece' }>;
+
 type StateListener = (state: JournalState, cause: GatewayError | undefined) => void;
 
 type Opened = Extract<FromCommit, { kind: 'opened' }>;
 
 export class CommitClient {
-  /** The catalog as the journal gave it at the start. */
-  readonly seed: CatalogState;
-  readonly seedStatistics: readonly FileStatistics[];
   readonly #worker: Worker;
   readonly #pins: Pins;
   readonly #listeners: ((event: CommitEvent) => void)[] = [];
@@ -51,9 +60,11 @@ export class CommitClient {
   readonly #stateListeners: StateListener[] = [];
   readonly #exitListeners: ((error: GatewayError) => void)[] = [];
   readonly #waiting = new Map<number, PromiseWithResolvers<number>>();
-  readonly #states: PromiseWithResolvers<CatalogState>[] = [];
+  /** By the id of their listing; each has asked for one thing at most. */
+  readonly #listings = new Map<number, PromiseWithResolvers<FromListing>>();
   /** Bytes of live files by id. */
   readonly #files = new Map<number, number>();
+  #seed: CatalogState | undefined;
   /** Alarms of recovery, for the first listener. */
   #alarms: JournalAlarm[];
   #fileBytes = 0;
@@ -61,6 +72,7 @@ export class CommitClient {
   #visible: number;
   #safe: number;
   #nextProposal = 1;
+  #nextListing = 1;
   #nextFileId: number;
   #fileIdsTo: number;
   #reserving: Promise<void> | undefined;
@@ -69,8 +81,7 @@ export class CommitClient {
 
   private constructor(worker: Worker, opened: Opened, alarms: JournalAlarm[]) {
     this.#worker = worker;
-    this.seed = opened.seed;
-    this.seedStatistics = opened.statistics;
+    this.#seed = opened.seed;
     this.#figures = opened.figures;
     this.#safe = opened.figures.safeCommit;
     this.#visible = opened.seed.commit;
@@ -120,6 +131,16 @@ export class CommitClient {
     }
   }
 
+  /** The catalog as the journal gave it at the start, until it is forgotten. */
+  get seed(): CatalogState {
+    return present(this.#seed, 'catalog of the start');
+  }
+
+  /** Gives back the memory of `seed`: all that it was for stands. */
+  forgetSeed(): void {
+    this.#seed = undefined;
+  }
+
   /** Number of the last commit that was shown. */
   get visibleCommit(): number {
     return this.#visible;
@@ -138,8 +159,9 @@ export class CommitClient {
    * Resolves with the commit's number once it is durable and was shown.
    * @throws HF_COMMIT_CONFLICT, HF_COMMIT_REFUSED (may be proposed again), HF_COMMIT_THREAD_LOST
    */
-  commit(proposal: CommitProposal, statistics: readonly FileStatistics[]): Promise<number> {
-    if (this.#lost !== undefined) return Promise.reject(this.#lost);
+  async commit(proposal: CommitProposal, statistics: readonly FileStatistics[]): Promise<number> {
+    if (this.#lost !== undefined) throw this.#lost;
+    assertLsns(proposal);
     const id = this.#nextProposal++;
     const waiting = Promise.withResolvers<number>();
     this.#waiting.set(id, waiting);
@@ -193,6 +215,7 @@ export class CommitClient {
 
   /** The write-ahead log is on the device up to `lsn` (P4). */
   walSynced(lsn: number): void {
+    assert(isLsn(lsn), `synced LSN ${lsn}`);
     this.#post({ kind: 'walSynced', lsn });
   }
 
@@ -202,13 +225,21 @@ export class CommitClient {
     this.#post({ kind: 'walReplayed', firstLsn, lastLsn, lost: gaps });
   }
 
-  /** The catalog at some commit at or after the last one shown. */
-  state(): Promise<CatalogState> {
-    if (this.#lost !== undefined) return Promise.reject(this.#lost);
-    const state = Promise.withResolvers<CatalogState>();
-    this.#states.push(state);
-    this.#post({ kind: 'state' });
-    return state.promise;
+  /**
+   * Resolves with the files at some commit at or after the last one shown, to be read in pieces.
+   * @throws HF_COMMIT_THREAD_LOST, also while pieces are read
+   */
+  async list({ hasStatistics }: { readonly hasStatistics: boolean }): Promise<CatalogListing> {
+    const id = this.#nextListing++;
+    const opened = await this.#ask({ kind: 'list', id, hasStatistics });
+    assert(opened.kind === 'listed', 'a listing is opened before it is read');
+    return {
+      commit: opened.commit,
+      pieces: this.#piecesOf(id),
+      close: () => {
+        this.#post({ kind: 'listEnd', id });
+      },
+    };
   }
 
   async close(): Promise<void> {
@@ -218,6 +249,23 @@ export class CommitClient {
       this.#post({ kind: 'close' });
     }
     return this.#closing.promise;
+  }
+
+  async *#piecesOf(id: number): AsyncGenerator<ListingPiece> {
+    for (;;) {
+      const answer = await this.#ask({ kind: 'listNext', id });
+      assert(answer.kind === 'piece', 'a listing is opened once');
+      yield answer.piece;
+      if (answer.piece.isLast) return;
+    }
+  }
+
+  #ask(message: Extract<ToCommit, { kind: 'list' | 'listNext' }>): Promise<FromListing> {
+    if (this.#lost !== undefined) return Promise.reject(this.#lost);
+    const answer = Promise.withResolvers<FromListing>();
+    this.#listings.set(message.id, answer);
+    this.#post(message);
+    return answer.promise;
   }
 
   async #reserve(): Promise<void> {
@@ -258,8 +306,10 @@ export class CommitClient {
         if (this.#alarmListeners.length === 0) this.#alarms.push(message.alarm);
         for (const listener of this.#alarmListeners) listener(message.alarm);
         return;
-      case 'state':
-        this.#states.shift()?.resolve(message.state);
+      case 'listed':
+      case 'piece':
+        this.#listings.get(message.id)?.resolve(message);
+        this.#listings.delete(message.id);
         return;
       case 'opened':
       case 'refused':
@@ -300,8 +350,19 @@ export class CommitClient {
     this.#lost = error;
     for (const waiting of this.#waiting.values()) waiting.reject(error);
     this.#waiting.clear();
-    for (const state of this.#states.splice(0)) state.reject(error);
+    for (const listing of this.#listings.values()) listing.reject(error);
+    this.#listings.clear();
     if (this.#closing === undefined) for (const listener of this.#exitListeners) listener(error);
     this.#closing?.resolve();
   }
+}
+
+function isLsn(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
+/** A number that the log never reaches would keep this commit, and all behind it, for ever (P4). */
+function assertLsns({ lowWater = 0, positions = [] }: CommitProposal): void {
+  assert(isLsn(lowWater), `low-water mark ${lowWater}`);
+  for (const [id, lsn] of positions) assert(isLsn(lsn), `position of measurement ${id}: ${lsn}`);
 }

@@ -10,6 +10,7 @@ import type {
   CommitProposal,
   FileStatistics,
 } from '../../base/model/commit.ts';
+import type { ListingPiece } from './listings.ts';
 
 export type JournalState = 'open' | 'failed';
 
@@ -47,8 +48,8 @@ export interface CommitSink {
   alarm(alarm: JournalAlarm): void;
 }
 
-/** Counters since the start, and sizes now. */
-export interface CommitFigures {
+/** Counters of the journal since the start, and sizes now. */
+export interface JournalFigures {
   readonly state: JournalState;
   /** Why the state is `failed`. */
   readonly failure: WireError | undefined;
@@ -67,6 +68,12 @@ export interface CommitFigures {
   readonly filesRemoved: number;
   readonly journalBytes: number;
   readonly journalSegments: number;
+}
+
+/** Those of the whole commit thread. */
+export interface CommitFigures extends JournalFigures {
+  /** Times that the index was made anew from the journal's state. */
+  readonly indexRebuilds: number;
 }
 
 /** Where the commit thread finds things, and how it syncs; plain values. */
@@ -105,14 +112,16 @@ export type ToCommit =
     }
   | { readonly kind: 'visible'; readonly commit: number }
   | { readonly kind: 'pinned'; readonly commit: number | undefined }
-  | { readonly kind: 'state' }
+  /** Opens a listing (listings.ts); its pieces are asked for one by one. */
+  | { readonly kind: 'list'; readonly id: number; readonly hasStatistics: boolean }
+  | { readonly kind: 'listNext'; readonly id: number }
+  | { readonly kind: 'listEnd'; readonly id: number }
   | { readonly kind: 'close' };
 
 export type FromCommit =
   | {
       readonly kind: 'opened';
       readonly seed: CatalogState;
-      readonly statistics: readonly FileStatistics[];
       /** Highest file id that anything in the data directory speaks of. */
       readonly highestId: number;
       readonly figures: CommitFigures;
@@ -130,5 +139,6 @@ export type FromCommit =
   | { readonly kind: 'journal'; readonly state: JournalState; readonly figures: CommitFigures }
   | { readonly kind: 'figures'; readonly figures: CommitFigures }
   | { readonly kind: 'alarm'; readonly alarm: JournalAlarm }
-  | { readonly kind: 'state'; readonly state: CatalogState }
+  | { readonly kind: 'listed'; readonly id: number; readonly commit: number }
+  | { readonly kind: 'piece'; readonly id: number; readonly piece: ListingPiece }
   | { readonly kind: 'closed' };

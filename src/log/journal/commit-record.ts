@@ -14,6 +14,7 @@ import type {
   CommitProposal,
   FileFacts,
   FileRemoval,
+  KindChange,
   MeasurementAddition,
   RemoveReason,
 } from '../../base/model/commit.ts';
@@ -24,8 +25,6 @@ export const journalVersion = 0;
 
 /** A file that is removed and not yet unlinked. */
 export type RemovedFile = CatalogState['removed'][number];
-
-type KindChange = NonNullable<CommitProposal['kinds']>[number];
 
 export type JournalPayload =
   | { readonly type: 'commit'; readonly proposal: CommitProposal }
@@ -41,10 +40,11 @@ export function encodeCommit(proposal: CommitProposal): Uint8Array {
     databases: mapped(proposal.databases, (name) => name),
     measurements: mapped(proposal.measurements, measurementToJson),
     columns: mapped(proposal.columns, columnToJson),
-    kinds: mapped(proposal.kinds, ({ measurementId, logical, kind }) => ({
+    kinds: mapped(proposal.kinds, ({ measurementId, logical, kind, columnar }) => ({
       measurement: measurementId,
       logical,
       kind,
+      columnar,
     })),
     positions: mapped(proposal.positions, ([id, lsn]) => [id, lsn]),
     lowWater: proposal.lowWater,
@@ -147,6 +147,7 @@ function columnToJson(column: ColumnAddition): Record<string, unknown> {
     kind: column.kind,
     spelling: column.spelling,
     sqlName: column.sqlName,
+    columnar: column.columnar,
     name: column.name,
     type: column.type,
   };
@@ -252,6 +253,7 @@ function columnFromJson(json: unknown): ColumnAddition {
     kind: fields.oneOf('kind', columnKinds),
     spelling: fields.text('spelling'),
     sqlName: fields.text('sqlName'),
+    ...fields.mark('columnar'),
     name: fields.text('name'),
     type: fields.oneOf('type', physicalTypes),
   };
@@ -265,6 +267,7 @@ function kindFromJson(json: unknown): KindChange {
     measurementId: fields.number('measurement'),
     logical: fields.number('logical'),
     kind: fields.oneOf('kind', columnKinds),
+    ...fields.mark('columnar'),
   };
   fields.end();
   return change;
@@ -331,6 +334,13 @@ class Fields {
     const value = this.text(key) as T;
     if (!allowed.includes(value)) throw this.#malformed(key);
     return value;
+  }
+
+  /** A key that is true or not there. */
+  mark<K extends string>(key: K): { readonly [key in K]?: true } {
+    if (!this.has(key)) return {};
+    if (this.#take(key) !== true) throw this.#malformed(key);
+    return { [key]: true } as { readonly [key in K]?: true };
   }
 
   pair(key: string): readonly [number, number] {

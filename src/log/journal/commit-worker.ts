@@ -9,6 +9,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { asGatewayError, GatewayError, toWire } from '../../base/errors/gateway-error.ts';
 import type { CatalogState, CommitEvent, FileStatistics } from '../../base/model/commit.ts';
 import type {
+  CommitFigures,
   CommitSettings,
   CommitSink,
   FromCommit,
@@ -18,13 +19,16 @@ import type {
 } from './commit-messages.ts';
 import { Committer } from './committer.ts';
 import { highestFileId, type LiveState } from './live-state.ts';
+import { Listings } from './listings.ts';
 import { openJournal, type JournalDeps, type OpenedJournal } from './open-journal.ts';
 import { snapshotLimits, type SnapshotLimits } from './snapshot-rule.ts';
 
 /** A derived store that follows the commits (SQLite index). None of its calls throws. */
 export interface CommitIndex {
-  /** Statistics of live files that the store has; called once, before the first commit. */
-  statistics(): readonly FileStatistics[];
+  /** Statistics that the store has of the files with these ids. */
+  statistics(ids: readonly number[], state: LiveState): readonly FileStatistics[];
+  /** Times that it was made anew from the state. */
+  readonly rebuilds: number;
   /** True if it had a commit that the journal does not have: the journal lost its tail (P12). */
   readonly wasAhead: boolean;
   committed(event: CommitEvent, state: LiveState): void;
@@ -88,6 +92,7 @@ class CommitWorker {
   readonly #index: CommitIndex;
   readonly #unlisted: UnlistedFiles;
   readonly #committer: Committer;
+  readonly #listings: Listings;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(port: MessagePort, deps: CommitWorkerDeps, settings: CommitSettings) {
@@ -114,6 +119,7 @@ class CommitWorker {
       retryMs,
       unlinksPerTick,
     });
+    this.#listings = new Listings((ids) => this.#index.statistics(ids, state));
     this.#opened(state.toState());
   }
 
@@ -134,8 +140,14 @@ class CommitWorker {
       case 'pinned':
         this.#committer.pinned(message.commit);
         break;
-      case 'state':
-        post(this.#port, { kind: 'state', state: this.#journal.state.toState() });
+      case 'list':
+        this.#list(message);
+        break;
+      case 'listNext':
+        this.#post({ kind: 'piece', id: message.id, piece: this.#listings.next(message.id) });
+        break;
+      case 'listEnd':
+        this.#listings.close(message.id);
         break;
       case 'close':
         this.#close();
@@ -156,30 +168,41 @@ class CommitWorker {
 
   #opened(seed: CatalogState): void {
     const highestId = Math.max(highestFileId(seed), this.#unlisted.highestId);
-    const statistics = this.#index.statistics();
-    const figures = this.#committer.figures();
-    post(this.#port, { kind: 'opened', seed, statistics, highestId, figures });
+    this.#post({ kind: 'opened', seed, highestId, figures: this.#figures() });
     this.#schedule();
   }
 
+  #list({ id, hasStatistics }: Extract<ToCommit, { kind: 'list' }>): void {
+    const { state } = this.#journal;
+    this.#listings.open(id, state, hasStatistics);
+    this.#post({ kind: 'listed', id, commit: state.commit });
+  }
+
+  #figures(): CommitFigures {
+    return { ...this.#committer.figures(), indexRebuilds: this.#index.rebuilds };
+  }
+
+  #post(message: FromCommit): void {
+    post(this.#port, message);
+  }
+
   #sink(alarm: AlarmSink): CommitSink {
-    const figures = () => this.#committer.figures();
     return {
       committed: (event) => {
-        post(this.#port, { kind: 'event', event });
+        this.#post({ kind: 'event', event });
         this.#index.committed(event, this.#journal.state);
       },
       unlinked: (ids) => {
         this.#index.unlinked(ids);
       },
       safe: (commit) => {
-        post(this.#port, { kind: 'safe', commit });
+        this.#post({ kind: 'safe', commit });
       },
       stateChanged: (state) => {
-        post(this.#port, { kind: 'journal', state, figures: figures() });
+        this.#post({ kind: 'journal', state, figures: this.#figures() });
       },
       snapshotTaken: () => {
-        post(this.#port, { kind: 'figures', figures: figures() });
+        this.#post({ kind: 'figures', figures: this.#figures() });
       },
       alarm,
     };
@@ -188,8 +211,7 @@ class CommitWorker {
   #propose({ id, proposal, statistics }: Extract<ToCommit, { kind: 'propose' }>): void {
     this.#committer.propose(proposal, statistics, (error, commit) => {
       const wire = error === undefined ? undefined : toWire(error);
-      const figures = this.#committer.figures();
-      post(this.#port, { kind: 'answered', id, commit, error: wire, figures });
+      this.#post({ kind: 'answered', id, commit, error: wire, figures: this.#figures() });
     });
   }
 
@@ -209,7 +231,7 @@ class CommitWorker {
     clearTimeout(this.#timer);
     this.#committer.close();
     this.#index.close();
-    post(this.#port, { kind: 'closed' });
+    this.#post({ kind: 'closed' });
     this.#port.close();
   }
 }

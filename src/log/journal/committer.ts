@@ -19,7 +19,7 @@ import type { Clock } from '../../base/lib/clock.ts';
 import { assert } from '../../base/lib/assert.ts';
 import type { Commit, CommitProposal, FileStatistics } from '../../base/model/commit.ts';
 import type { AppendLog } from '../log-types.ts';
-import type { CommitFigures, CommitSink } from './commit-messages.ts';
+import type { CommitSink, JournalFigures } from './commit-messages.ts';
 import { decodePayload, encodeCommit, encodeSnapshot, type RemovedFile } from './commit-record.ts';
 import type { LiveState } from './live-state.ts';
 import { type JournalExtent, type SnapshotLimits, SnapshotRule } from './snapshot-rule.ts';
@@ -148,7 +148,7 @@ export class Committer {
     this.#advance();
   }
 
-  figures(): CommitFigures {
+  figures(): JournalFigures {
     const { log, state } = this.#deps;
     return {
       state: log.state === 'open' ? 'open' : 'failed',

@@ -17,6 +17,7 @@ import type {
   Commit,
   CommitProposal,
   FileFacts,
+  KindChange,
   MeasurementAddition,
 } from '../../base/model/commit.ts';
 import type { RemovedFile } from './commit-record.ts';
@@ -267,10 +268,11 @@ export class LiveState {
     }
   }
 
-  #changeKind({ measurementId, logical, kind }: KindChange): void {
+  #changeKind({ measurementId, logical, kind, columnar }: KindChange): void {
     const columns = this.#columns.get(measurementId);
     for (const [id, column] of columns ?? []) {
-      if (column.logical === logical) columns?.set(id, { ...column, kind });
+      if (column.logical !== logical) continue;
+      columns?.set(id, { ...column, kind, ...(columnar === true && { columnar }) });
     }
   }
 
@@ -284,5 +286,3 @@ export class LiveState {
     this.#removed.set(id, { ...file, removedAt, reason });
   }
 }
-
-type KindChange = NonNullable<CommitProposal['kinds']>[number];

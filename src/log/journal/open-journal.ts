@@ -6,6 +6,7 @@ import type { Files } from '../../base/disk/files.ts';
 import type { Clock } from '../../base/lib/clock.ts';
 import type { AppendLog, LogOptions, OpenLog, RecoveryReport } from '../log-types.ts';
 import { decodePayload } from './commit-record.ts';
+import { journalNaming } from './journal-naming.ts';
 import { LiveState } from './live-state.ts';
 import { recordBytes, type JournalExtent } from './snapshot-rule.ts';
 
@@ -44,12 +45,10 @@ export function openJournal(deps: JournalDeps, options: JournalOptions): OpenedJ
   const { log, report } = deps.openLog(
     {
       ...options,
+      ...journalNaming,
       files: deps.files,
       clock: deps.clock,
       randomSalt: deps.randomSalt,
-      kind: 'journal',
-      prefix: 'commits-',
-      suffix: '.journal',
       // Commits are few: a segment is left when it is full, whatever its age.
       segmentAgeMs: Infinity,
       preallocate: false,

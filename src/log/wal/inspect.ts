@@ -4,12 +4,13 @@
  * it runs the same replay, over a file layer that refuses everything but reading.
  */
 import type { Files } from '../../base/disk/files.ts';
-import { asGatewayError, GatewayError } from '../../base/errors/gateway-error.ts';
+import { asGatewayError, type GatewayError } from '../../base/errors/gateway-error.ts';
 import { systemClock } from '../../base/lib/clock.ts';
 import type { RequestBatch } from '../../base/model/column-batch.ts';
 import { surveySegments } from '../live-segments.ts';
 import { logRules } from '../log-rules.ts';
 import type { LogAlarm, LogOptions, RotRange } from '../log-types.ts';
+import { readOnly } from '../read-only.ts';
 import { Replay } from '../replay.ts';
 import { SegmentFiles } from '../segment-files.ts';
 import { decodeRequest } from './request-record.ts';
@@ -99,19 +100,4 @@ function inspected(lsn: number, count: number, payload: Uint8Array): InspectedRe
   } catch (error) {
     return { lsn, count, bytes, sections: [], request: undefined, error: asGatewayError(error) };
   }
-}
-
-function readOnly(files: Files): Files {
-  const refuse = (path: string): never => {
-    throw new GatewayError('HF_IO', `${path}: opened for reading only`, { details: { path } });
-  };
-  return {
-    ...files,
-    open: (path, mode, openOptions) =>
-      mode === 'read' ? files.open(path, mode, openOptions) : refuse(path),
-    makeDirectory: refuse,
-    rename: refuse,
-    unlink: refuse,
-    syncDirectory: refuse,
-  };
 }

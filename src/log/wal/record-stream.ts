@@ -11,10 +11,9 @@
  */
 import { GatewayError } from '../../base/errors/gateway-error.ts';
 import { assert, present } from '../../base/lib/assert.ts';
-import type { LogRecord } from '../log-types.ts';
-import { gatePlaces, type FromWal, type ReplayMemory } from './wal-messages.ts';
+import type { LogRecord, RecordPlace } from '../log-types.ts';
+import { gatePlaces, placeNumbers, type FromWal, type ReplayMemory } from './wal-messages.ts';
 
-const placeNumbers = 4;
 const recordsPerBatchMax = 4096;
 
 export class RecordStream {
@@ -35,7 +34,7 @@ export class RecordStream {
   }
 
   /** Takes a copy of `record`. @throws HF_WAL_FAILED if the main thread gave up */
-  add(record: LogRecord): void {
+  add(record: LogRecord, { sequence, position }: RecordPlace): void {
     const { length } = record.payload;
     if (this.#slot !== undefined && this.#used + length > this.#slot.length) this.#send();
     const slot = (this.#slot ??= this.#nextSlot(length));
@@ -45,6 +44,8 @@ export class RecordStream {
     this.#places[at + 1] = record.count;
     this.#places[at + 2] = this.#used;
     this.#places[at + 3] = length;
+    this.#places[at + 4] = sequence;
+    this.#places[at + 5] = position;
     this.#used += Math.ceil(length / 8) * 8;
     this.#count++;
     this.#bytes += length;

@@ -3,10 +3,11 @@
  * the sink one batch at a time and in order, and acknowledges each when the sink has returned, so
  * that the WAL thread may use its memory again (record-stream.ts).
  */
-import { gatePlaces, type FromWal, type ReplayMemory } from './wal-messages.ts';
+import type { RecordPlace } from '../log-types.ts';
+import { gatePlaces, placeNumbers, type FromWal, type ReplayMemory } from './wal-messages.ts';
 
-/** A WAL record as replay gives it. */
-export interface ReplayedRecord {
+/** A WAL record as replay gives it, and where in the log it stands. */
+export interface ReplayedRecord extends RecordPlace {
   readonly lsn: number;
   /** Log numbers it takes: `lsn` .. `lsn + count - 1`. */
   readonly count: number;
@@ -52,6 +53,11 @@ export class ReplayFeed {
     this.#fed = this.#fed.then(() => this.#feed(batch));
   }
 
+  /** What the sink threw, or undefined. */
+  get failure(): unknown {
+    return this.#failure?.error;
+  }
+
   /** Resolves when the sink has taken all batches so far. @throws what the sink threw */
   async finish(): Promise<void> {
     await this.#fed;
@@ -76,9 +82,11 @@ export class ReplayFeed {
 function recordsOf(batch: Extract<FromWal, { kind: 'records' }>): ReplayedRecord[] {
   const { memory, places } = batch;
   const records: ReplayedRecord[] = [];
-  for (let at = 0; at < places.length; at += 4) {
-    const [lsn = 0, count = 0, offset = 0, length = 0] = places.subarray(at, at + 4);
-    records.push({ lsn, count, payload: new Uint8Array(memory, offset, length) });
+  for (let at = 0; at < places.length; at += placeNumbers) {
+    const [lsn = 0, count = 0, offset = 0, length = 0, sequence = 0, position = 0] =
+      places.subarray(at, at + placeNumbers);
+    const payload = new Uint8Array(memory, offset, length);
+    records.push({ lsn, count, payload, sequence, position });
   }
   return records;
 }

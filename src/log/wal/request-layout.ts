@@ -46,7 +46,12 @@ export const sectionHeader = {
 
 export const sectionFlags = { hasIdentity: 1 } as const;
 
-export const columnFlags = { sparse: 1, sqlNameGiven: 2, physicalNameGiven: 4 } as const;
+export const columnFlags = {
+  sparse: 1,
+  sqlNameGiven: 2,
+  physicalNameGiven: 4,
+  columnar: 8,
+} as const;
 
 /** Kind and type of a column are their positions in these lists. */
 export const kindCodes: readonly ColumnKind[] = ['tag', 'field', 'unknown'];

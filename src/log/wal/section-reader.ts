@@ -102,7 +102,7 @@ export class SectionReader {
     const flags = this.#bytes[at + 1] as number;
     const kind = kindCodes[code & 15];
     const type = typeCodes[code >> 4];
-    if (kind === undefined || type === undefined || flags > 7) {
+    if (kind === undefined || type === undefined || flags > 15) {
       throw badRecord('unknown kind, type or flag of a column', at);
     }
     const spelling = this.#takeName(this.#bytes.readUInt16LE(at + 2));
@@ -122,7 +122,9 @@ export class SectionReader {
           : this.#takeOne(count);
     const values = valueView(type, this.#buffer, offset, count);
     const dictionary = type === 'string' ? this.#dictionary(values as Uint32Array) : undefined;
-    const column = { kind, spelling, sqlName, physical: { id: -1, name, type } };
+    const columnar = (flags & columnFlags.columnar) !== 0;
+    const marks = columnar ? ({ columnar: true } as const) : {};
+    const column = { kind, spelling, sqlName, ...marks, physical: { id: -1, name, type } };
     return { column, values, rows, dictionary };
   }
 

@@ -133,7 +133,7 @@ export class SectionWriter {
     const { name, type } = column.physical;
     const bytes = this.#bytes;
     const at = this.#descriptor;
-    let flags = 0;
+    let flags = column.columnar === true ? columnFlags.columnar : 0;
     bytes[at] = kindCodes.indexOf(column.kind) | (typeCodes.indexOf(type) << 4);
     bytes.writeUInt16LE(this.#putName(column.spelling), at + 2);
     this.#descriptor += 4;

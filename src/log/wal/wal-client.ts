@@ -17,7 +17,13 @@ import { systemClock, type Clock } from '../../base/lib/clock.ts';
 import { LatencyHistogram } from '../../base/lib/latency-histogram.ts';
 import type { SyncMode } from '../log-types.ts';
 import { ReplayFeed, type ReplaySink } from './replay-feed.ts';
-import type { FromWal, ToWal, WalPosition, WalRecovery } from './wal-messages.ts';
+import {
+  syncOutcomes,
+  type FromWal,
+  type ToWal,
+  type WalPosition,
+  type WalRecovery,
+} from './wal-messages.ts';
 
 export interface WalOptions {
   /** Entry of the WAL thread: wal-thread.ts. */
@@ -34,6 +40,8 @@ export interface WalOptions {
   readonly asyncIntervalMs: number;
   /** Payload bytes that may wait for the log. */
   readonly queueBytesMax: number;
+  /** Mode `async`: bytes that may be written and not synced. */
+  readonly unsyncedBytesMax: number;
   /** Time between two attempts to write again after a failure; default 1 s. */
   readonly retryMs?: number;
   readonly clock?: Clock;
@@ -122,10 +130,13 @@ export class WalClient {
     const worker = new Worker(options.thread, { name: 'wal' });
     const feed = new ReplayFeed(replay.sink);
     const opening = Promise.withResolvers<WalClient>();
+    const lost = Promise.withResolvers<never>();
+    lost.promise.catch(() => undefined);
     let client: WalClient | undefined;
     const end = (cause: unknown) => {
       const error = lostError(cause);
       opening.reject(error);
+      lost.reject(error);
       if (client !== undefined) client.#end(error);
     };
     worker.on('message', (message: FromWal) => {
@@ -147,13 +158,13 @@ export class WalClient {
     worker.postMessage(openMessage(options, replay, feed));
     try {
       const opened = await opening.promise;
-      await feed.finish();
+      // A sink that waits for room does not wait for a thread that will never go on.
+      await Promise.race([feed.finish(), lost.promise]);
       return opened;
     } catch (error) {
       await worker.terminate();
       // If the sink threw, that is the cause of whatever the thread said then.
-      await feed.finish();
-      throw error;
+      throw feed.failure ?? error;
     }
   }
 
@@ -233,6 +244,19 @@ export class WalClient {
     this.#syncs.push(sync);
     this.#post({ kind: 'sync' });
     return sync.promise;
+  }
+
+  /**
+   * True if all that was answered so far is on the device, false if the disk refuses or takes
+   * longer than `timeoutMs`. Nothing else runs on this thread meanwhile: for an end in which
+   * nothing else must.
+   */
+  syncAtOnce(timeoutMs: number): boolean {
+    if (this.#lost !== undefined) return false;
+    const outcome = new Int32Array(new SharedArrayBuffer(4));
+    this.#post({ kind: 'syncAtOnce', outcome });
+    Atomics.wait(outcome, 0, 0, timeoutMs);
+    return Atomics.load(outcome, 0) === syncOutcomes.synced;
   }
 
   /** Lets the log recycle segments whose records are all at or below `lowWater` (P5, P14). */
@@ -408,6 +432,7 @@ function openMessage(options: WalOptions, replay: WalReplay, feed: ReplayFeed): 
       segmentAgeMs: options.segmentAgeMs,
       syncMode: options.syncMode,
       asyncIntervalMs: options.asyncIntervalMs,
+      unsyncedBytesMax: options.unsyncedBytesMax,
       retryMs: options.retryMs ?? retryMsDefault,
       spareThread: options.spareThread.href,
     },

@@ -14,6 +14,8 @@ export interface WalSettings {
   readonly syncMode: SyncMode;
   /** Mode `async`: time between background syncs; 0 for none (`wal.enabled = false`). */
   readonly asyncIntervalMs: number;
+  /** Mode `async`: bytes that may be written and not synced; more are synced at once. */
+  readonly unsyncedBytesMax: number;
   /** Time between two attempts to write again after the log failed. */
   readonly retryMs: number;
   /** Entry of the thread that fills spares, as a URL's text. */
@@ -29,6 +31,12 @@ export interface ReplayMemory {
   readonly slots: readonly SharedArrayBuffer[];
   readonly gate: Int32Array;
 }
+
+/** Numbers that a record takes in `places` of a message of records. */
+export const placeNumbers = 6;
+
+/** 0 until the sync has ended. */
+export const syncOutcomes = { synced: 1, refused: 2 } as const;
 
 export const gatePlaces = { acknowledged: 0, givenUp: 1 } as const;
 
@@ -48,6 +56,8 @@ export type ToWal =
     }
   | { readonly kind: 'release'; readonly lowWater: number }
   | { readonly kind: 'sync' }
+  /** As `sync`; the answer is `syncOutcomes` in `outcome[0]`, for a thread that waits there. */
+  | { readonly kind: 'syncAtOnce'; readonly outcome: Int32Array }
   | { readonly kind: 'close' };
 
 /** Where the log stands; comes with each answer. */
@@ -81,7 +91,10 @@ export type FromWal =
   | {
       readonly kind: 'records';
       readonly memory: SharedArrayBuffer;
-      /** Four numbers a record: first LSN, count of numbers, byte offset in `memory`, length. */
+      /**
+       * Six numbers a record: first LSN, count of numbers, byte offset in `memory`, length; then
+       * sequence of the segment that it was read from, and byte of the payload there.
+       */
       readonly places: Float64Array;
       readonly bytes: number;
       readonly bytesTotal: number;

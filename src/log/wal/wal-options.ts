@@ -7,14 +7,15 @@ export function walOptions(
   config: WalConfig,
   places: Required<Pick<WalOptions, 'thread' | 'spareThread' | 'quarantine' | 'clock'>>,
 ): WalOptions {
-  const { directory, segmentBytes, segmentAgeMs, syncMode, queueBytesMax } = config;
+  const { directory, segmentBytes, segmentAgeMs, syncMode } = config;
   return {
     ...places,
     directory,
     segmentBytes,
     segmentAgeMs,
     syncMode,
-    queueBytesMax,
+    queueBytesMax: config.queueBytesMax,
+    unsyncedBytesMax: config.unsyncedBytesMax,
     asyncIntervalMs: config.asyncIntervalMs ?? 0,
   };
 }

@@ -20,7 +20,13 @@ import { lastNumberOf, type AppendLog, type OpenLog, type RecordInput } from '..
 import { RecordStream } from './record-stream.ts';
 import { SpareFiller } from './spare-filler.ts';
 import { walNaming } from './wal-naming.ts';
-import type { FromWal, ToWal, WalPosition, WalSettings } from './wal-messages.ts';
+import {
+  syncOutcomes,
+  type FromWal,
+  type ToWal,
+  type WalPosition,
+  type WalSettings,
+} from './wal-messages.ts';
 
 export interface WalDeps {
   readonly files: Files;
@@ -83,6 +89,7 @@ function openWal(
         segmentBytes: settings.segmentBytes,
         segmentAgeMs: settings.segmentAgeMs,
         syncMode: settings.syncMode,
+        unsyncedBytesMax: settings.unsyncedBytesMax,
         preallocate: true,
         clock,
         randomSalt,
@@ -91,8 +98,9 @@ function openWal(
       {
         lowWater,
         floor: () => floor,
-        onRecord: (record) => {
-          stream.add(record);
+        payloadsPass: true,
+        onRecord: (record, place) => {
+          stream.add(record, place);
         },
         onSynced: (lsn) => {
           stream.synced(lsn);
@@ -234,6 +242,9 @@ class WalWorker {
           this.#attempt(() => this.#syncWritten()),
         );
         return;
+      case 'syncAtOnce':
+        this.#syncAtOnce(message.outcome);
+        return;
       case 'close':
         void this.#close();
         return;
@@ -300,6 +311,13 @@ class WalWorker {
   #syncWritten(): void {
     if (this.#log.state !== 'open') throw failedError(this.#log.failure);
     if (this.#log.syncedTo < this.#log.writtenTo) this.#log.sync();
+  }
+
+  #syncAtOnce(outcome: Int32Array): void {
+    const error = this.#attempt(() => this.#syncWritten());
+    Atomics.store(outcome, 0, error === undefined ? syncOutcomes.synced : syncOutcomes.refused);
+    Atomics.notify(outcome, 0);
+    this.#moved(0, error);
   }
 
   #backgroundSync(): void {

@@ -1,7 +1,9 @@
 /**
  * Entry of the query process: opens DuckDB, serves on the socket it was given, says `ready`, and
- * ends when its standard input closes, which happens with the main process however that ends.
+ * ends when its standard input closes, which happens with the main process however that ends. What
+ * that kept in memory then goes, too.
  */
+import { removeMemoryDirectory } from '../../base/disk/memory-directory.ts';
 import { systemClock } from '../../base/lib/clock.ts';
 import { present } from '../../base/lib/assert.ts';
 import { Engine } from './engine.ts';
@@ -11,7 +13,11 @@ import { QueryServer } from './server.ts';
 import type { EngineOptions } from './wire.ts';
 
 const options = JSON.parse(present(process.argv[2], 'the options')) as EngineOptions;
-process.stdin.on('close', () => process.exit(0)).resume();
+const end = () => {
+  if (options.memoryDirectory !== undefined) removeMemoryDirectory(options.memoryDirectory);
+  process.exit(0);
+};
+process.stdin.on('close', end).resume();
 // The terminal's interrupt goes to the whole group; the main process decides when this one ends.
 process.on('SIGINT', () => undefined);
 

@@ -92,10 +92,13 @@ export interface Health extends Applied {
 
 /** How the query process is set up; its only command line argument, as JSON. */
 export interface EngineOptions {
+  /** From the process's working directory. */
   readonly socketPath: string;
   readonly dataDirectory: string;
   /** Directories beside `dataDirectory` that it may read: cache and hot chunks. */
   readonly readDirectories: readonly string[];
+  /** One in memory, of no use without the main process: removed when that ends. */
+  readonly memoryDirectory?: string;
   /** Rows that do not fit into memory go there; what an ended process left is removed. */
   readonly spillDirectory: string;
   /** Disk space is for rows first: queries that need to spill more fail. */

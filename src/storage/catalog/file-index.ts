@@ -52,8 +52,7 @@ export class FileIndex implements CommitIndex {
   readonly #deps: FileIndexDeps;
   #database: Database.Database | undefined;
   readonly #statements = new Map<string, Database.Statement>();
-  /** As they were at the start, until they are asked for. */
-  #statistics: readonly FileStatistics[] = [];
+  #rebuilds = 0;
 
   /** Opens the index and brings it to `state`. */
   constructor(deps: FileIndexDeps, state: LiveState) {
@@ -63,16 +62,24 @@ export class FileIndex implements CommitIndex {
       const position = this.#position();
       this.wasAhead = position > state.commit;
       if (position !== state.commit || this.#fileCount() !== state.fileCount) this.#rebuild(state);
-      this.#statistics = this.#readStatistics();
     } catch (error) {
       this.#startAnew(error, state);
     }
   }
 
-  statistics(): readonly FileStatistics[] {
-    const statistics = this.#statistics;
-    this.#statistics = [];
-    return statistics;
+  /** Since the start; the making of a first one over an empty journal does not count. */
+  get rebuilds(): number {
+    return this.#rebuilds;
+  }
+
+  /** Of those of `ids` of which it has any, ascending. */
+  statistics(ids: readonly number[], state: LiveState): readonly FileStatistics[] {
+    try {
+      return this.#readStatistics(ids);
+    } catch (error) {
+      this.#startAnew(error, state);
+      return [];
+    }
   }
 
   committed({ commit, statistics }: CommitEvent, state: LiveState): void {
@@ -120,9 +127,12 @@ export class FileIndex implements CommitIndex {
   }
 
   /** @throws if a checksum does not hold */
-  #readStatistics(): readonly FileStatistics[] {
-    const rows = this.#database?.prepare('SELECT * FROM statistics ORDER BY file').all();
-    return ((rows ?? []) as readonly StatisticsRow[]).map(({ file, columns, checksum }) => {
+  #readStatistics(ids: readonly number[]): readonly FileStatistics[] {
+    if (this.#database === undefined) return [];
+    const chosen = 'SELECT value FROM json_each(?)';
+    const select = `SELECT * FROM statistics WHERE file IN (${chosen}) ORDER BY file`;
+    const rows = this.#statement(select).all(JSON.stringify(ids)) as readonly StatisticsRow[];
+    return rows.map(({ file, columns, checksum }) => {
       if (checksumOf(file, columns) !== checksum) {
         throw new Error(`statistics of file ${file} are damaged`);
       }
@@ -139,6 +149,7 @@ export class FileIndex implements CommitIndex {
       this.#run('DELETE FROM position');
       this.#run('INSERT INTO position VALUES (?)', state.commit);
     })();
+    if (state.commit > 0) this.#rebuilds++;
   }
 
   #startAnew(cause: unknown, state: LiveState): void {
@@ -169,12 +180,16 @@ export class FileIndex implements CommitIndex {
   }
 
   #run(sql: string, ...values: readonly (number | string | null)[]): void {
+    this.#statement(sql).run(...values);
+  }
+
+  #statement(sql: string): Database.Statement {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
       statement = present(this.#database, 'open index').prepare(sql);
       this.#statements.set(sql, statement);
     }
-    statement.run(...values);
+    return statement;
   }
 
   #remove(id: number): void {

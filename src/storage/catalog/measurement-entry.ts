@@ -36,10 +36,12 @@ export interface ColumnWish {
   readonly form: ValueForm;
 }
 
-/** Why a row is not taken. `conflict`: type conflict. `cap`: a limit of the registry. */
+/** Why a row is not taken. `conflict`: against the schema. `cap`: a limit of the registry. */
 export interface Refusal {
   readonly kind: 'parse' | 'conflict' | 'cap';
   readonly reason: string;
+  /** Place of the wish that is refused, if it is one of several. */
+  readonly wish?: number;
 }
 
 /** `fits`: the column stands. `adds`: one physical column would be made. */
@@ -50,7 +52,7 @@ export class MeasurementEntry {
   readonly database: string;
   readonly name: string;
   readonly #pending: PendingChanges;
-  readonly #names = new ColumnNames();
+  readonly #names: ColumnNames;
   /** Undefined: lost by a damaged journal. */
   readonly #columns: (LogicalColumn | undefined)[] = [];
   /** Kind and spelling to the index of the logical column; see `keyOf`. */
@@ -59,15 +61,40 @@ export class MeasurementEntry {
   /** By id of the physical column; undefined: lost, and not given again. */
   readonly #refs: (ColumnRef | undefined)[] = [];
   readonly #refsByName = new Map<string, ColumnRef>();
-  /** Where columns of dialects that name no kinds went: spelling and form to logical index. */
+  /** Where columns of dialects that name no kinds went: `kindlessKey` to logical index. */
   readonly #placed = new Map<string, number>();
   #schema: MeasurementSchema | undefined;
 
-  constructor(id: number, database: string, name: string, pending: PendingChanges) {
+  constructor(
+    id: number,
+    database: string,
+    name: string,
+    pending: PendingChanges,
+    names = new ColumnNames(),
+  ) {
     this.id = id;
     this.database = database;
     this.name = name;
     this.#pending = pending;
+    this.#names = names;
+  }
+
+  /** The same measurement, which grows apart from this one and reports to `pending`. */
+  copy(pending: PendingChanges): MeasurementEntry {
+    const copy = new MeasurementEntry(
+      this.id,
+      this.database,
+      this.name,
+      pending,
+      this.#names.copy(),
+    );
+    copy.#columns.push(...this.#columns);
+    copy.#refs.push(...this.#refs);
+    addAll(copy.#bySpelling, this.#bySpelling);
+    addAll(copy.#bySqlName, this.#bySqlName);
+    addAll(copy.#refsByName, this.#refsByName);
+    addAll(copy.#placed, this.#placed);
+    return copy;
   }
 
   /** Number of physical columns. */
@@ -114,7 +141,7 @@ export class MeasurementEntry {
     const index = found ?? this.#addLogical(wish.kind, wish.spelling, undefined);
     const kind = this.#at(index).kind;
     if (kind === 'unknown' && wish.kind !== 'unknown') this.#setKind(index, wish.kind);
-    if (wish.kind === 'unknown') this.#placed.set(placeKey(wish), index);
+    if (wish.kind === 'unknown') this.#settle(index, kindlessKey(wish.form, wish.spelling));
     return this.#partFor(index, wish.form) ?? this.#addPart(index, wish.form);
   }
 
@@ -124,7 +151,7 @@ export class MeasurementEntry {
     if (known === undefined) {
       const index =
         this.#bySqlName.get(ref.sqlName) ?? this.#addLogical(ref.kind, ref.spelling, ref.sqlName);
-      this.#raiseKind(index, ref.kind);
+      this.#raise(index, ref);
       return this.#addPhysical(index, ref.physical.name, ref.physical.type);
     }
     assert(
@@ -132,8 +159,8 @@ export class MeasurementEntry {
       `column ${ref.physical.name} of ${this.name} is ${known.physical.type} in the catalog and ` +
         `${ref.physical.type} in the log`,
     );
-    if (known.kind === ref.kind || ref.kind === 'unknown') return known;
-    this.#raiseKind(present(this.#bySqlName.get(known.sqlName), known.sqlName), ref.kind);
+    if (known.kind === ref.kind && known.columnar === ref.columnar) return known;
+    this.#raise(present(this.#bySqlName.get(known.sqlName), known.sqlName), ref);
     return present(this.#refsByName.get(ref.physical.name), ref.physical.name);
   }
 
@@ -141,6 +168,7 @@ export class MeasurementEntry {
   restore(addition: ColumnAddition): void {
     const { logical, kind, spelling, sqlName, columnId } = addition;
     if (this.#columns[logical] === undefined) this.#putLogical(logical, kind, spelling, sqlName);
+    if (addition.columnar === true) this.#change(logical, kind, true);
     assert(
       this.#columns[logical]?.sqlName === sqlName && this.#refs[columnId] === undefined,
       `column ${columnId} of ${this.name} contradicts another one`,
@@ -158,7 +186,7 @@ export class MeasurementEntry {
     const kinds: readonly ColumnKind[] =
       kind === 'unknown' ? ['unknown', 'tag', 'field'] : [kind, 'unknown'];
     if (kind === 'unknown') {
-      const placed = this.#placed.get(placeKey(wish));
+      const placed = this.#placed.get(kindlessKey(form, spelling));
       if (placed !== undefined) return placed;
     }
     let refused: LogicalColumn | undefined;
@@ -209,7 +237,7 @@ export class MeasurementEntry {
   #addPhysical(index: number, name: string, type: PhysicalType): ColumnRef {
     const id = this.#refs.length;
     const ref = this.#pushPhysical(index, { id, name, type });
-    const { kind, spelling, sqlName } = ref;
+    const { kind, spelling, sqlName, columnar } = ref;
     this.#pending.addColumn({
       measurementId: this.id,
       columnId: id,
@@ -217,6 +245,7 @@ export class MeasurementEntry {
       kind,
       spelling,
       sqlName,
+      ...(columnar === true && { columnar }),
       name,
       type,
     });
@@ -225,11 +254,11 @@ export class MeasurementEntry {
 
   #pushPhysical(index: number, physical: PhysicalColumn): ColumnRef {
     const column = this.#at(index);
-    const { kind, spelling, sqlName } = column;
-    this.#columns[index] = { kind, spelling, sqlName, parts: [...column.parts, physical] };
+    this.#columns[index] = { ...column, parts: [...column.parts, physical] };
     this.#names.take(physical.name);
     this.#schema = undefined;
-    return this.#setRef({ kind, spelling, sqlName, physical });
+    this.#noteColumnar(index);
+    return this.#setRef(refOf(column, physical));
   }
 
   #setRef(ref: ColumnRef): ColumnRef {
@@ -240,26 +269,69 @@ export class MeasurementEntry {
     return ref;
   }
 
-  #raiseKind(index: number, kind: ColumnKind): void {
-    if (kind !== 'unknown' && this.#at(index).kind === 'unknown') this.#setKind(index, kind);
+  /** A kindless column goes to the logical column at `index`, and stays with it. */
+  #settle(index: number, key: string): void {
+    if (this.#placed.has(key)) return;
+    this.#placed.set(key, index);
+    const { kind, columnar } = this.#at(index);
+    if (kind !== 'unknown' && columnar !== true) this.#decide(index, kind, true);
   }
 
+  /** Takes over what a WAL record says of a column. */
+  #raise(index: number, { kind, columnar = undefined }: ColumnRef): void {
+    const known = this.#at(index);
+    const isNamed = kind !== 'unknown' && known.kind === 'unknown';
+    const isColumnar = columnar === true || (kind === 'unknown' && known.kind !== 'unknown');
+    if (isNamed) this.#setKind(index, kind);
+    else if (isColumnar && known.columnar !== true) this.#decide(index, known.kind, true);
+  }
+
+  /** `unknown` becomes `kind`; columns without kinds have come and will go here. */
   #setKind(index: number, kind: ColumnKind): void {
-    const { spelling, sqlName, parts } = this.#at(index);
+    const { spelling } = this.#at(index);
     this.#bySpelling.delete(keyOf('unknown', spelling));
     this.#bySpelling.set(keyOf(kind, spelling), index);
-    this.#columns[index] = { kind, spelling, sqlName, parts };
-    for (const physical of parts) this.#setRef({ kind, spelling, sqlName, physical });
-    this.#schema = undefined;
-    this.#pending.setKind(this.id, index, kind);
+    this.#decide(index, kind, true);
   }
+
+  /** As `#change`, and for commits to say. */
+  #decide(index: number, kind: ColumnKind, columnar: true): void {
+    this.#change(index, kind, columnar);
+    this.#pending.setKind({ measurementId: this.id, logical: index, kind, columnar });
+  }
+
+  #change(index: number, kind: ColumnKind, columnar: true): void {
+    const column = { ...this.#at(index), kind, columnar };
+    this.#columns[index] = column;
+    for (const physical of column.parts) this.#setRef(refOf(column, physical));
+    this.#schema = undefined;
+    this.#noteColumnar(index);
+  }
+
+  /** Notes where kindless columns go, as the catalog or a WAL record says. */
+  #noteColumnar(index: number): void {
+    const { kind, columnar, spelling, parts } = this.#at(index);
+    const type = parts[0]?.type;
+    if (type === undefined || (kind !== 'unknown' && columnar !== true)) return;
+    const key = kindlessKey(type, spelling);
+    if (!this.#placed.has(key)) this.#placed.set(key, index);
+  }
+}
+
+function refOf(column: LogicalColumn, physical: PhysicalColumn): ColumnRef {
+  const { kind, spelling, sqlName, columnar } = column;
+  return { kind, spelling, sqlName, ...(columnar === true && { columnar }), physical };
 }
 
 function keyOf(kind: ColumnKind, spelling: string): string {
   return `${kind}:${spelling}`;
 }
 
-/** Numbers share one place whatever part they go to. */
-function placeKey({ spelling, form }: ColumnWish): string {
-  return form === 'string' || form === 'boolean' ? `${form}:${spelling}` : `number:${spelling}`;
+/** By class: numbers share one place whatever part they go to. */
+function kindlessKey(type: ValueForm | PhysicalType, spelling: string): string {
+  return type === 'string' || type === 'boolean' ? `${type}:${spelling}` : `number:${spelling}`;
+}
+
+function addAll<K, V>(to: Map<K, V>, from: ReadonlyMap<K, V>): void {
+  for (const [key, value] of from) to.set(key, value);
 }

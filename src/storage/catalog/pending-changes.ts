@@ -9,9 +9,9 @@ import type {
   ColumnAddition,
   Commit,
   CommitProposal,
+  KindChange,
   MeasurementAddition,
 } from '../../base/model/commit.ts';
-import type { ColumnKind } from '../../base/model/schema.ts';
 
 /** The part of a proposal that concerns names and columns; empty lists are left out. */
 export type SchemaChanges = Pick<
@@ -19,13 +19,17 @@ export type SchemaChanges = Pick<
   'databases' | 'measurements' | 'columns' | 'kinds'
 >;
 
-type KindChange = NonNullable<CommitProposal['kinds']>[number];
-
 export class PendingChanges {
   readonly #databases = new Set<string>();
   readonly #measurements = new Map<number, MeasurementAddition>();
   readonly #columns = new Map<number, ColumnAddition[]>();
-  readonly #kinds = new Map<number, Map<number, ColumnKind>>();
+  readonly #kinds = new Map<number, Map<number, KindChange>>();
+
+  /** True if commits hold all that the registry knows. */
+  get isEmpty(): boolean {
+    const sizes = [this.#databases, this.#measurements, this.#columns, this.#kinds];
+    return sizes.every(({ size }) => size === 0);
+  }
 
   addDatabase(name: string): void {
     this.#databases.add(name);
@@ -41,9 +45,10 @@ export class PendingChanges {
     else known.push(addition);
   }
 
-  setKind(measurementId: number, logical: number, kind: ColumnKind): void {
-    const known = this.#kinds.get(measurementId) ?? new Map<number, ColumnKind>();
-    known.set(logical, kind);
+  setKind(change: KindChange): void {
+    const { measurementId, logical } = change;
+    const known = this.#kinds.get(measurementId) ?? new Map<number, KindChange>();
+    known.set(logical, change);
     this.#kinds.set(measurementId, known);
   }
 
@@ -56,9 +61,7 @@ export class PendingChanges {
       const measurement = this.#measurements.get(id);
       if (measurement !== undefined) measurements.push(measurement);
       columns.push(...(this.#columns.get(id) ?? []));
-      for (const [logical, kind] of this.#kinds.get(id) ?? []) {
-        kinds.push({ measurementId: id, logical, kind });
-      }
+      kinds.push(...(this.#kinds.get(id)?.values() ?? []));
     }
     return {
       ...(this.#databases.size > 0 && { databases: [...this.#databases] }),
@@ -81,9 +84,10 @@ export class PendingChanges {
       if (rest.length === 0) this.#columns.delete(id);
       else this.#columns.set(id, rest);
     }
-    for (const { measurementId, logical, kind } of commit.kinds ?? []) {
+    for (const { measurementId, logical, kind, columnar } of commit.kinds ?? []) {
       const known = this.#kinds.get(measurementId);
-      if (known?.get(logical) === kind) known.delete(logical);
+      const pending = known?.get(logical);
+      if (pending?.kind === kind && pending.columnar === columnar) known?.delete(logical);
       if (known?.size === 0) this.#kinds.delete(measurementId);
     }
   }

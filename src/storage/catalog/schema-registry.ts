@@ -13,37 +13,31 @@
  */
 import type { ColumnBatch, RequestBatch } from '../../base/model/column-batch.ts';
 import type { CatalogState, Commit } from '../../base/model/commit.ts';
-import { foldName, matchName, nameProblem, type NameMatch } from '../../base/model/names.ts';
+import { matchName, type NameMatch } from '../../base/model/names.ts';
 import {
   firstMeasurementId,
   internalDatabase,
   reservedMeasurements,
-  type ColumnRef,
   type MeasurementSchema,
 } from '../../base/model/schema.ts';
 import { assert, present } from '../../base/lib/assert.ts';
 import { MeasurementEntry, type ColumnWish, type Refusal } from './measurement-entry.ts';
 import { PendingChanges, type SchemaChanges } from './pending-changes.ts';
-
-export interface SchemaRegistryOptions {
-  /** Physical columns of one measurement. */
-  readonly columnsMax: number;
-  /** Measurements of all databases together. */
-  readonly measurementsMax: number;
-  readonly databasesMax: number;
-  /** UTF-8 bytes of a name. */
-  readonly nameBytesMax: number;
-  /** False: a row for an unknown database is refused. */
-  readonly createDatabases: boolean;
-}
+import {
+  admitRow,
+  databaseProblem,
+  measurementProblem,
+  type Admitted,
+  type RowAdmission,
+  type SchemaRegistryOptions,
+  type SchemaView,
+} from './row-admission.ts';
 
 /** Names of the measurements that Holdfast files for itself in `_internal`, by id. */
 const reservedNames: ReadonlyMap<number, string> = new Map([
   [reservedMeasurements.deadLetters, 'dead_letters'],
   [reservedMeasurements.idempotencyKeys, 'idempotency_keys'],
 ]);
-
-const timeFolded = foldName('time');
 
 /** Of positions, files and columns too: a damaged journal may have lost the name and kept these. */
 function highestMeasurementId({ positions, columns, files, removed }: CatalogState): number {
@@ -55,13 +49,7 @@ function highestMeasurementId({ positions, columns, files, removed }: CatalogSta
   return highest;
 }
 
-/** The columns for a row's wishes, in their order. */
-export interface Admitted {
-  readonly entry: MeasurementEntry;
-  readonly columns: readonly ColumnRef[];
-}
-
-export class SchemaRegistry {
+export class SchemaRegistry implements SchemaView, RowAdmission {
   readonly options: SchemaRegistryOptions;
   readonly #pending = new PendingChanges();
   readonly #databases = new Map<string, Map<string, MeasurementEntry>>();
@@ -96,6 +84,16 @@ export class SchemaRegistry {
     this.#nextId = Math.max(this.#nextId, highestMeasurementId(state) + 1);
   }
 
+  /** Databases of senders: `_internal` is not counted. */
+  get databaseCount(): number {
+    return this.#databases.size - 1;
+  }
+
+  /** Measurements of senders. */
+  get measurementCount(): number {
+    return this.#byId.size - reservedNames.size;
+  }
+
   /** True if there is a database of exactly that name (`_internal` included). */
   hasDatabase(name: string): boolean {
     return this.#databases.has(name);
@@ -109,7 +107,7 @@ export class SchemaRegistry {
   /** Makes a database; it is pending until a commit holds it. Returns why not, if it cannot. */
   createDatabase(name: string): Refusal | undefined {
     if (this.#databases.has(name) && name !== internalDatabase) return undefined;
-    const refusal = this.#databaseProblem(name);
+    const refusal = databaseProblem(this, name);
     if (refusal === undefined) this.#addDatabase(name);
     return refusal;
   }
@@ -145,8 +143,8 @@ export class SchemaRegistry {
   measurement(database: string, name: string): MeasurementEntry | Refusal {
     return (
       this.peek(database, name) ??
-      this.#measurementProblem(database, name) ??
-      this.#create(database, name)
+      measurementProblem(this, database, name) ??
+      this.create(database, name)
     );
   }
 
@@ -154,6 +152,13 @@ export class SchemaRegistry {
   peek(database: string, name: string): MeasurementEntry | undefined {
     if (database === internalDatabase) return undefined;
     return this.#databases.get(database)?.get(name);
+  }
+
+  /** Makes a measurement, and its database, without asking the rules. */
+  create(database: string, name: string, id = this.#nextId): MeasurementEntry {
+    if (!this.#databases.has(database)) this.#addDatabase(database);
+    this.#pending.addMeasurement({ id, database, name });
+    return this.#insert(id, database, name);
   }
 
   /** A measurement that Holdfast files for itself. */
@@ -167,22 +172,7 @@ export class SchemaRegistry {
    * measurement and no column behind.
    */
   admit(database: string, measurement: string, wishes: readonly ColumnWish[]): Admitted | Refusal {
-    const known = this.peek(database, measurement);
-    if (known === undefined) {
-      const refusal = this.#measurementProblem(database, measurement);
-      if (refusal !== undefined) return refusal;
-    }
-    const refusal = this.#wishProblem(known, wishes);
-    if (refusal !== undefined) return refusal;
-    const entry = known ?? this.#create(database, measurement);
-    const columns: ColumnRef[] = [];
-    for (const wish of wishes) {
-      const column = entry.column(wish);
-      // Two wishes of one row may meet in a column that was free before: a string and a number.
-      if ('reason' in column) return column;
-      columns.push(column);
-    }
-    return { entry, columns };
+    return admitRow(this, database, measurement, wishes);
   }
 
   /**
@@ -209,7 +199,7 @@ export class SchemaRegistry {
     const entry =
       this.#byId.get(measurementId) ??
       this.#databases.get(database)?.get(measurement) ??
-      this.#create(database, measurement, measurementId);
+      this.create(database, measurement, measurementId);
     const columns = batch.columns.map((column) => ({
       ...column,
       column: entry.adopt(column.column),
@@ -231,12 +221,6 @@ export class SchemaRegistry {
     return entry;
   }
 
-  #create(database: string, name: string, id = this.#nextId): MeasurementEntry {
-    if (!this.#databases.has(database)) this.#addDatabase(database);
-    this.#pending.addMeasurement({ id, database, name });
-    return this.#insert(id, database, name);
-  }
-
   #addDatabase(name: string): void {
     this.#databases.set(name, new Map());
     this.#pending.addDatabase(name);
@@ -244,57 +228,7 @@ export class SchemaRegistry {
 
   #addReserved(): void {
     for (const [id, name] of reservedNames) {
-      if (!this.#byId.has(id)) this.#create(internalDatabase, name, id);
+      if (!this.#byId.has(id)) this.create(internalDatabase, name, id);
     }
-  }
-
-  #databaseProblem(name: string): Refusal | undefined {
-    const reason = nameProblem('database', name, this.options.nameBytesMax);
-    if (reason !== undefined) return { kind: 'parse', reason };
-    if (name === internalDatabase) {
-      return { kind: 'parse', reason: `database "${name}" is reserved` };
-    }
-    const { databasesMax } = this.options;
-    // `_internal` is not counted.
-    if (this.#databases.size - 1 < databasesMax) return undefined;
-    return { kind: 'cap', reason: `max databases exceeded: ${databasesMax}` };
-  }
-
-  #measurementProblem(database: string, name: string): Refusal | undefined {
-    if (database === internalDatabase || !this.#databases.has(database)) {
-      const refusal = this.#databaseProblem(database);
-      if (refusal !== undefined) return refusal;
-      if (!this.options.createDatabases) {
-        return { kind: 'cap', reason: `database not found: "${database}"` };
-      }
-    }
-    const reason = nameProblem('measurement', name, this.options.nameBytesMax);
-    if (reason !== undefined) return { kind: 'parse', reason };
-    const { measurementsMax } = this.options;
-    if (this.#byId.size - reservedNames.size < measurementsMax) return undefined;
-    return { kind: 'cap', reason: `max measurements exceeded: ${measurementsMax}` };
-  }
-
-  #wishProblem(
-    entry: MeasurementEntry | undefined,
-    wishes: readonly ColumnWish[],
-  ): Refusal | undefined {
-    const { columnsMax, nameBytesMax } = this.options;
-    let count = entry?.columnCount ?? 0;
-    for (const wish of wishes) {
-      const outlook = entry?.outlook(wish) ?? 'adds';
-      if (outlook === 'fits') continue;
-      if (outlook !== 'adds') return outlook;
-      const what = wish.kind === 'tag' ? 'tag key' : 'field key';
-      const reason = nameProblem(what, wish.spelling, nameBytesMax);
-      if (reason !== undefined) return { kind: 'parse', reason };
-      // A row has one time; a tag of that name is a mistake of the sender, not a second one.
-      if (wish.kind === 'tag' && foldName(wish.spelling) === timeFolded) {
-        return { kind: 'parse', reason: `input tag "${wish.spelling}" is invalid` };
-      }
-      count += 1;
-    }
-    if (count <= Math.max(columnsMax, entry?.columnCount ?? 0)) return undefined;
-    return { kind: 'cap', reason: `max columns per measurement exceeded: ${columnsMax}` };
   }
 }

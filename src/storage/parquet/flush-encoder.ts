@@ -1,6 +1,6 @@
 /**
  * A flush from sealed rows to durable files with their facts (commit-protocol P8-P10). Runs on an
- * encoder thread. All files of a flush are made, or none stays.
+ * encoder thread. All files of a job are made, or none stays.
  */
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
@@ -177,7 +177,7 @@ async function encodeFile(context: FileContext, compression: Compression, writer
   return { facts, statistics };
 }
 
-/** Encodes and places all files of the job; when it resolves all of them are durable. */
+/** Encodes and places the files of the job's range; when it resolves all of them are durable. */
 export async function encodeFlush(
   job: FlushJob,
   compression: Compression,
@@ -186,21 +186,13 @@ export async function encodeFlush(
   const facts: FileFacts[] = [];
   const statistics: FileStatistics[] = [];
   try {
-    const sets = job.sets.map(contextOf);
-    const count = sets.reduce((sum, { layout }) => sum + layout.files.length, 0);
-    for (const context of sets) {
-      const { layout } = context;
-      const slicesOfFile: number[][] = layout.files.map(() => []);
-      layout.slices.forEach(({ file }, index) => slicesOfFile[file]?.push(index));
-      for (const [index, file] of layout.files.entries()) {
-        const slices = present(slicesOfFile[index], 'slices');
-        const part = [facts.length, count] as const;
-        const made = await encodeFile({ ...context, job, file, part, slices }, compression, writer);
-        facts.push(made.facts);
-        statistics.push(made.statistics);
-        // A flush of old data can have thousands of files: hot chunks do not wait for all of them.
-        if (facts.length < count) await setImmediate();
-      }
+    const wanted = wantedFiles(job);
+    for (const context of wanted) {
+      const made = await encodeFile(context, compression, writer);
+      facts.push(made.facts);
+      statistics.push(made.statistics);
+      // A flush of old data can have thousands of files: hot chunks do not wait for all of them.
+      if (facts.length < wanted.length) await setImmediate();
     }
     writer.settle();
   } catch (error) {
@@ -208,4 +200,28 @@ export async function encodeFlush(
     throw error;
   }
   return { facts, statistics };
+}
+
+/** The files of the job's range that hold rows. All sets are merged: only then k of P9 is known. */
+function wantedFiles(job: FlushJob): readonly FileContext[] {
+  const sets = job.sets.map(contextOf);
+  const count = sets.reduce((sum, { layout }) => sum + layout.files.length, 0);
+  const [from, to] = job.range;
+  const wanted: FileContext[] = [];
+  let planned = 0;
+  let index = 0;
+  for (const context of sets) {
+    const { files, slices } = context.layout;
+    const slicesOfFile: number[][] = files.map(() => []);
+    slices.forEach(({ file }, slice) => slicesOfFile[file]?.push(slice));
+    for (const [place, file] of files.entries()) {
+      const position = planned + file.place;
+      const part = [index, count] as const;
+      index += 1;
+      if (position < from || position >= to) continue;
+      wanted.push({ ...context, job, file, part, slices: slicesOfFile[place] ?? [] });
+    }
+    planned += context.set.files.length;
+  }
+  return wanted;
 }

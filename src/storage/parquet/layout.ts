@@ -34,6 +34,8 @@ export interface RowLayout {
 /** A planned file together with the rows that it holds once versions are merged. */
 export interface FilledFile extends PlannedFile {
   readonly rows: number;
+  /** Its index among the planned files. */
+  readonly place: number;
 }
 
 /** Index of the planned file by row. */
@@ -117,9 +119,11 @@ export function layoutFiles(
   const single = planned.length === 1;
   const lists = single ? [order] : rowsByFile(merged, planned);
   const filled = planned
-    .map((file, index) => ({ file, list: lists[index] }))
+    .map((file, place) => ({ file, place, list: lists[place] }))
     .filter(({ list }) => single || (list?.length ?? 0) > 0);
-  const files = filled.map(({ file, list }) => ({ ...file, rows: list?.length ?? rows.rowCount }));
+  const files = filled.map(({ file, place, list }) => {
+    return { ...file, place, rows: list?.length ?? rows.rowCount };
+  });
   const slices = filled.flatMap(({ list }, index) => {
     return slicesOf(index, list, list?.length ?? rows.rowCount, rowsMax);
   });

@@ -54,7 +54,7 @@ export interface MergedRows {
   readonly seqs: Float64Array;
 }
 
-/** A sealed buffer: a contiguous LSN range of one measurement (P7). */
+/** A sealed buffer, a contiguous LSN range of one measurement (P7), or some files of it. */
 export interface FlushJob {
   readonly measurementId: number;
   readonly database: string;
@@ -62,10 +62,15 @@ export interface FlushJob {
   /** First and last LSN whose rows are in it. */
   readonly lsns: readonly [number, number];
   readonly sets: readonly FlushSet[];
+  /**
+   * Which of the files to make, [first, behind the last] in the order of `sets` and `files`. A
+   * flush of many files is encoded by several jobs.
+   */
+  readonly range: readonly [from: number, to: number];
 }
 
 export interface FlushResult {
-  /** In the order of `sets` and `files`; every file is durable (P9). */
+  /** Those files of `range` that hold rows, in the order of `sets` and `files`; durable (P9). */
   readonly facts: readonly FileFacts[];
   readonly statistics: readonly FileStatistics[];
 }

@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { parseMetrics, sum } from '../../support/metrics-text.ts';
 import { RealGateway } from '../../support/real-gateway.ts';
 
 t.setTimeout(120_000);
@@ -52,6 +53,8 @@ void t.test('index.db deleted or garbage is made anew', async (t) => {
     spoil();
     await gateway.startAgain();
     await expectRows(t, gateway, 300, name);
+    const metrics = parseMetrics((await gateway.send({ path: '/metrics' })).text);
+    t.equal(sum(metrics, 'holdfast_catalog_index_rebuilds_total'), 1, `${name}: counted`);
     t.equal(await gateway.value('SELECT sum(v) FROM d.m WHERE v >= 250'), 13_725n, name);
     t.equal(await gateway.stop(), 0, name);
   }

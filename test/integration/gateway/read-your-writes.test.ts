@@ -9,6 +9,8 @@ import process from 'node:process';
 import t from 'tap';
 import { queryChildren, RealGateway } from '../../support/real-gateway.ts';
 
+t.setTimeout(240_000);
+
 const rowsOfRequest = 20;
 const hour = 3_600_000_000;
 const newest = 1_700_000_000_000_000;

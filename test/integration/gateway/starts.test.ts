@@ -3,6 +3,7 @@
  * are refused, signals, formats of a later version.
  */
 import { globSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { directoryTree } from '../../support/directory-tree.ts';
@@ -48,6 +49,31 @@ void t.test('a second start on a held directory exits 75 and names the holder', 
   await expectRows(t, gateway, 100, 'a killed holder holds nothing');
 });
 
+void t.test('where it listens is said whatever is logged', async (t) => {
+  const gateway = await RealGateway.start(t, ['--log-level', 'fatal']);
+  t.equal((await gateway.write(body(0))).status, 204);
+  t.match(
+    gateway.lines.map((line) => JSON.parse(line) as object),
+    [{ message: 'listening', url: gateway.url }],
+  );
+  t.equal(gateway.lines.length, 1, 'and nothing else');
+});
+
+void t.test('a data directory may have any name that is no pattern', async (t) => {
+  const scratch = scratchDirectory(t);
+  const odd = join(scratch, `it's a "{x,y}" ; $HOME \\ %20 \n 數據 ]`);
+  const gateway = await RealGateway.start(t, [], odd);
+  await gateway.write(body(0));
+  await expectRows(t, gateway, 100, 'rows that are not filed yet');
+  t.equal(await gateway.stop(), 0);
+  await gateway.startAgain();
+  await expectRows(t, gateway, 100, 'filed rows');
+  const refused = await serve(join(scratch, 'x[1]'));
+  t.equal(refused.code, 78);
+  t.match(refused.err, 'x[1]');
+  t.strictSame(readdirSync(scratch).length, 1, 'nothing was made for it');
+});
+
 void t.test('addresses that are not loopback, and unknown options, are refused', async (t) => {
   const directory = scratchDirectory(t);
   for (const listen of ['0.0.0.0:0', '192.168.1.1:8086', '[::]:0', 'example.com:1', ':8086']) {
@@ -67,6 +93,8 @@ void t.test('a port that is taken is 69', async (t) => {
   const other = scratchDirectory(t);
   const words = ['serve', '--data-dir', other, '--listen', `127.0.0.1:${port}`];
   t.match(await runHoldfast(words), { code: 69, err: new RegExp(port) });
+  const spent = ['wal', 'journal'].flatMap((log) => readdirSync(`${other}/${log}`));
+  t.same(spent, [], 'no log was opened: a restart loop spends no numbers');
 });
 
 void t.test('SIGTERM files everything and exits 0', async (t) => {

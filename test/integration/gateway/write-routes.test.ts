@@ -136,6 +136,12 @@ void t.test('every route keeps good lines', async (t) => {
     t.equal(whole.status, 400);
     t.match(json(whole), { data: [{ original_line: 'bad', line_number: 2 }] });
     t.equal(await gateway.count('bad_v3.m'), 2, 'nothing of it was kept');
+    const typed = 'other f="text" 1\nbad\n';
+    t.equal((await send('/api/v3/write_lp?db=none&accept_partial=false', typed)).status, 400);
+    const shown = await send('/query?q=SHOW+DATABASES', '');
+    t.match(shown.text, '"bad_v3"');
+    t.notMatch(shown.text, '"none"', 'nor is its database');
+    t.equal((await send('/api/v3/write_lp?db=none', 'other f=1i 1\n')).status, 204, 'nor a type');
     const many = await send('/api/v3/write_lp?db=bad_v3', 'bad\n'.repeat(250));
     t.equal((json(many)['data'] as object[]).length, 100, 'the first hundred are listed');
     t.equal(many.headers['x-holdfast-rejected'], '250');

@@ -91,8 +91,11 @@ export class PhaseReader {
   }
 }
 
+/** Of hot chunks, on the disk and in memory. */
+const hotChunk = /\/hot\/|^\/dev\/shm\/holdfast-[0-9a-f-]{36}-/;
+
 function encoderPhase(call: FileCall): GatewayPhase | undefined {
-  if (/\/hot\//.test(call.path)) return undefined;
+  if (hotChunk.test(call.path)) return undefined;
   if (call.kind === 'rename') return 'rename';
   return call.kind === 'syncDirectory' ? 'directory sync' : 'Parquet sync';
 }

@@ -46,27 +46,29 @@ function compose() {
   const buffers = {
     append(batch: ColumnBatch, lsn: number, ordinal: number) {
       entered.push(`${batch.measurementId} ${lsn} ${ordinal}`);
+      return true;
     },
     recordEntered(lsn: number) {
       entered.push(`to ${lsn}`);
     },
   };
+  const decoder = {
+    decode: () =>
+      Promise.resolve({
+        batches,
+        rows: 5,
+        rejected: [],
+        rejectedLines: 0,
+        counters,
+        free: () => {
+          entered.push('freed');
+        },
+      }),
+  };
   const door = new Door(
     {
       admission,
-      decoder: {
-        decode: () =>
-          Promise.resolve({
-            batches,
-            rows: 5,
-            rejected: [],
-            rejectedLines: 0,
-            counters,
-            free: () => {
-              entered.push('freed');
-            },
-          }),
-      },
+      decoders: { line: decoder, msgpack: decoder },
       rejectedBatch: () => smallBatch(1, 1),
       encode: () => new Uint8Array(8),
       log: () => ({
@@ -78,8 +80,9 @@ function compose() {
       clock: new FakeClock(),
       databaseExists: () => true,
       count: () => undefined,
+      futureRows: { find: () => [], note: () => undefined },
     },
-    { cellsMax: 1e6, lineBytesMax: 1e6, createDatabases: true },
+    { cellsMax: 1e6, daysMax: 1e6, lineBytesMax: 1e6, createDatabases: true },
   );
   return { door, admission, buffers, appended, entered };
 }

@@ -45,6 +45,7 @@ class Bench {
     const opened = openLog(this.options, {
       lowWater,
       floor: () => lowWater,
+      payloadsPass: true,
       onRecord: ({ payload }) => {
         texts.push(Buffer.from(payload).toString());
       },

@@ -31,6 +31,32 @@ t.test('auto values follow the machine', (t) => {
   t.end();
 });
 
+t.test('a data directory that the query engine would read as a pattern is refused', (t) => {
+  for (const path of ['/srv/a*', '/srv/what?', '/srv/x[1]/data', 'b[']) {
+    t.throws(
+      () => derive(['--data-dir', path]),
+      {
+        code: 'HF_CONFIG',
+        message: /storage\.data_dir: '\/srv\/.*choose another/,
+      },
+      path,
+    );
+  }
+  const taken = '/srv/it\'s a "{x,y}" 數據 $HOME ]';
+  t.equal(derive(['--data-dir', taken]).storage.dataDirectory, taken);
+  t.end();
+});
+
+t.test('a data directory whose sockets no one could reach is refused', (t) => {
+  const deep = 'd'.repeat(60);
+  t.equal(derive(['--data-dir', deep]).storage.dataDirectory, `/srv/h/${deep}`, 'from here');
+  t.throws(() => derive(['--data-dir', `/other/${deep}/${deep}`]), {
+    code: 'HF_CONFIG',
+    message: /128 bytes, at most 75/,
+  });
+  t.end();
+});
+
 t.test('all processes fit a 2 GiB box with defaults', (t) => {
   const config = derive([], { memoryBytes: 2 * gib, cores: 2 });
   const sum =

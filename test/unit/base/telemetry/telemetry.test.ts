@@ -27,6 +27,21 @@ t.test('log lines are JSON with level, time, part and the error with its cause',
   t.end();
 });
 
+t.test('a notice is written whatever level is logged, once', (t) => {
+  for (const level of ['trace', 'info', 'fatal'] as const) {
+    const lines: unknown[] = [];
+    const { logger } = openLog(level, { write: (line) => lines.push(JSON.parse(line)) });
+    logger.notice({ url: 'u' }, 'listening');
+    logger.child('part').notice({}, 'ready');
+    t.match(lines, [
+      { level: 'info', url: 'u', message: 'listening' },
+      { level: 'info', part: 'part', message: 'ready' },
+    ]);
+    t.equal(lines.length, 2);
+  }
+  t.end();
+});
+
 t.test('secrets never reach the log', (t) => {
   const { lines, logger } = logLines();
   logger.info({ token: 'abc', headers: { authorization: 'Bearer abc' } }, 'request');

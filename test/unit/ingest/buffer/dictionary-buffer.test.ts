@@ -35,6 +35,25 @@ t.test('300,000 strings, of which some share a 32-bit hash, keep codes of their 
   test.end();
 });
 
+t.test('strings that stand here in the same order are found at once, others not', (test) => {
+  const buffer = new DictionaryBuffer(3, memory());
+  const shift = (values: readonly string[]) => buffer.shift(dictionary(values));
+  test.equal(shift(['a']), undefined, 'nothing is here');
+  buffer.merge(dictionary(['a', 'bc', '', 'd', 'eee']), new Uint32Array(5));
+  test.equal(shift(['a', 'bc', '', 'd', 'eee']), 0, 'all');
+  test.equal(shift(['a', 'bc']), 0, 'the first of them');
+  test.equal(shift(['bc', '', 'd']), 1, 'some in the middle');
+  test.equal(shift(['', 'd', 'eee']), 2, 'an empty one first');
+  test.equal(shift([]), 0, 'none');
+  test.equal(shift(['d', 'eee', 'f']), undefined, 'one behind the last');
+  test.equal(shift(['a', 'bc', 'd']), undefined, 'one left out');
+  test.equal(shift(['ab', 'c', '']), undefined, 'the same bytes, cut elsewhere');
+  test.equal(shift(['a', 'bx', '']), undefined, 'the same lengths, other bytes');
+  test.equal(shift(['x', 'bc']), undefined, 'the first one is new');
+  test.equal(buffer.count, 5, 'nothing was added');
+  test.end();
+});
+
 t.test('codes of a batch become codes of the buffer; a view outlives growth', (test) => {
   const buffer = new DictionaryBuffer(7, memory());
   const codes = new Uint32Array(4);

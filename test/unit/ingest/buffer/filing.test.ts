@@ -67,7 +67,7 @@ const flusher = new Flusher(
 );
 const hot = new HotChunks(
   { buffers, encoder: pool, files: nodeFiles },
-  { directory: hotDirectory },
+  { directories: [hotDirectory] },
 );
 
 t.teardown(async () => {

@@ -5,7 +5,7 @@
 import t from 'tap';
 import { GatewayError } from '../../../../src/base/errors/gateway-error.ts';
 import type { CommitOrder } from '../../../../src/ingest/buffer/flush-order.ts';
-import { Flusher } from '../../../../src/ingest/buffer/flusher.ts';
+import { commitFilesMax, filesPerJob, Flusher } from '../../../../src/ingest/buffer/flusher.ts';
 import { MeasurementBuffers } from '../../../../src/ingest/buffer/measurement-buffers.ts';
 import {
   FakeClock,
@@ -13,6 +13,7 @@ import {
   FakeEncoder,
   settled,
   smallBatch,
+  type SmallBatchOptions,
 } from '../../../support/flush-fakes.ts';
 import { chosenSeed, seededRandom } from '../../../support/random.ts';
 
@@ -65,13 +66,15 @@ function compose(
   );
   let lsn = 1;
   /** One request with these rows per measurement. */
-  const write = (...sections: readonly (readonly [id: number, rows: number])[]) => {
+  const write = (
+    ...sections: readonly (readonly [id: number, rows: number, SmallBatchOptions?])[]
+  ) => {
     const record = lsn;
-    for (const [id, rows] of sections) {
+    for (const [id, rows, options] of sections) {
       const known = committer.unfiled.get(id) ?? new Set<number>();
       committer.unfiled.set(id, known);
       for (let row = 0; row < rows; row += 1) known.add(lsn + row);
-      buffers.append(smallBatch(id, rows), record, lsn - record);
+      buffers.append(smallBatch(id, rows, options), record, lsn - record);
       lsn += rows;
     }
     buffers.recordEntered(lsn - 1);
@@ -283,6 +286,87 @@ t.test('a measurement that fails holds up none that became due together with it'
   test.strictSame(all.committer.proposals.at(-1)?.positions, [[17, 180]]);
   test.equal(all.encoder.flushes.length, 0);
   await finishAll(all);
+  test.strictSame(all.committer.violations, []);
+  test.equal(all.buffers.rows, 0);
+});
+
+/** Lets the flusher take file ids and hand over jobs until `count` jobs wait. */
+async function jobsWaiting({ encoder }: Composed, count: number): Promise<void> {
+  for (let turn = 0; turn < 1000 && encoder.flushes.length < count; turn += 1) await settled();
+}
+
+const daily = { stepUs: 86_400_000_000n };
+const manyDays = 2 * filesPerJob + 10;
+
+t.test('a flush of very many files is made in turns, and no other waits for it', async (test) => {
+  const all = compose();
+  all.write([16, manyDays, daily], [17, 30]);
+  all.flusher.flush([16, 17]);
+  await jobsWaiting(all, 2);
+  const [long, short] = all.encoder.flushes;
+  test.strictSame(long?.job.range, [0, filesPerJob]);
+  test.strictSame(short?.job.range, [0, 1]);
+  all.encoder.finish(1);
+  await settled();
+  await settled();
+  test.strictSame(all.committer.proposals.at(-1)?.positions, [[17, manyDays + 30]]);
+  all.encoder.finish(0);
+  await jobsWaiting(all, 1);
+  test.strictSame(all.encoder.flushes[0]?.job.range, [filesPerJob, 2 * filesPerJob]);
+  test.equal(all.committer.proposals.length, 1, 'a part of it is no commit');
+  // What is made stays made; the rest gets new names.
+  const ids = all.encoder.flushes[0]?.job.sets[0]?.files.map(({ fileId }) => fileId) ?? [];
+  all.encoder.fail(0, new Error('broken'));
+  await settled();
+  all.clock.nowMs += 10_000;
+  all.flusher.tick();
+  await jobsWaiting(all, 1);
+  const again = all.encoder.flushes[0]?.job;
+  test.strictSame(again?.range, [filesPerJob, 2 * filesPerJob]);
+  const idsNow = again?.sets[0]?.files.map(({ fileId }) => fileId) ?? [];
+  test.strictSame(idsNow.slice(0, filesPerJob), ids.slice(0, filesPerJob));
+  test.equal(new Set([...ids, ...idsNow]).size, 2 * manyDays - filesPerJob);
+  await finishAll(all);
+  const last = all.committer.proposals.at(-1);
+  test.strictSame(last?.positions, [[16, manyDays]]);
+  test.strictSame(
+    last?.adds?.map(({ id }) => id),
+    idsNow,
+  );
+  test.strictSame(all.committer.violations, []);
+  test.equal(all.buffers.rows, 0);
+});
+
+t.test('a commit of several flushes has a bounded number of files', async (test) => {
+  const all = compose({ encodingMax: 100 });
+  let refused = true;
+  all.committer.refuse = () => {
+    if (refused) throw new GatewayError('HF_COMMIT_REFUSED', 'journal failed');
+  };
+  const flushes = 3 * Math.ceil(commitFilesMax / manyDays);
+  // Two flushes of each measurement: whatever is cut off, its order stays.
+  for (let flush = 0; flush < flushes; flush += 1) {
+    const id = 16 + (flush % Math.ceil(flushes / 2));
+    all.write([id, manyDays, daily]);
+    all.flusher.flush([id]);
+  }
+  for (let turn = 0; turn < 2000 && all.flusher.failures === 0; turn += 1) {
+    await settled();
+    while (all.encoder.flushes.length > 0) all.encoder.finish();
+  }
+  for (let turn = 0; turn < 200; turn += 1) {
+    await settled();
+    while (all.encoder.flushes.length > 0) all.encoder.finish();
+  }
+  refused = false;
+  await finishAll(all);
+  const counts = all.committer.proposals.map(({ adds }) => adds?.length ?? 0);
+  test.ok(counts.length >= 3, `${counts.length} commits`);
+  test.ok(Math.max(...counts) <= commitFilesMax);
+  test.equal(
+    counts.reduce((sum, count) => sum + count, 0),
+    flushes * manyDays,
+  );
   test.strictSame(all.committer.violations, []);
   test.equal(all.buffers.rows, 0);
 });

@@ -20,14 +20,16 @@ function compose(existing: readonly string[] = []) {
   const encoder = new FakeEncoder();
   const unlinked: string[] = [];
   const disk = { refuses: false };
+  const lost = new Set<string>();
   const files = {
     list: () => existing,
+    size: (path: string) => (lost.has(path) ? undefined : 100),
     unlink(path: string) {
       if (disk.refuses) throw new GatewayError('HF_IO', `unlink ${path}: EROFS`);
       unlinked.push(path);
     },
   } as unknown as Files;
-  const chunks = new HotChunks({ buffers, encoder, files }, { directory: '/hot' });
+  const chunks = new HotChunks({ buffers, encoder, files }, { directories: ['/hot', '/spare'] });
   let lsn = 1;
   const write = (id: number, rows: number) => {
     buffers.append(smallBatch(id, rows), lsn, 0);
@@ -42,7 +44,7 @@ function compose(existing: readonly string[] = []) {
     await settled();
     return jobs.map(({ job }) => [job.from, job.to]);
   };
-  return { buffers, encoder, chunks, disk, unlinked, write, encodeAll };
+  return { buffers, encoder, chunks, disk, lost, unlinked, write, encodeAll };
 }
 
 t.test('a pin sees the rows of its tick, and chunks are reused until rows come', async (test) => {
@@ -142,7 +144,7 @@ t.test('after a failed chunk the next pin encodes its rows again, without a gap'
 
 t.test('chunks of an earlier run are deleted at the start, other files are not', (test) => {
   const all = compose(['16-1.parquet', 'README']);
-  test.strictSame(all.unlinked, ['/hot/16-1.parquet']);
+  test.strictSame(all.unlinked, ['/hot/16-1.parquet', '/spare/16-1.parquet']);
   test.end();
 });
 
@@ -163,3 +165,69 @@ t.test('a file that cannot be deleted stops no commit and no query, and goes lat
   t.equal(all.unlinked.length, 2);
   t.equal(all.chunks.bytes, 0);
 });
+
+t.test('a chunk that the first directory does not take goes to the next', async (test) => {
+  for (const code of ['HF_DISK_FULL', 'HF_IO_SHORT_WRITE', 'HF_IO'] as const) {
+    const all = compose();
+    all.write(16, 100);
+    const pin = all.chunks.pin([16]);
+    all.write(16, 10);
+    all.encoder.hots.splice(0)[0]?.fail(new GatewayError(code, 'no'));
+    await settled();
+    test.match(all.encoder.hots, [{ job: { path: '/spare/16-1.parquet' } }]);
+    test.strictSame(await all.encodeAll(), [[0, 100]], 'the rows of its pin');
+    const [chunk] = await pin.chunks;
+    test.equal(chunk?.path, '/spare/16-1.parquet');
+    test.equal(all.chunks.bytes, 100);
+    pin.release();
+    all.buffers.filed(16, all.buffers.seal([16])[0]?.lastSeq ?? 0);
+    test.strictSame(all.unlinked, ['/spare/16-1.parquet']);
+  }
+});
+
+t.test('where none takes it, or the fault is not theirs, the pin says so', async (test) => {
+  const all = compose();
+  all.write(16, 100);
+  const full = all.chunks.pin([16]);
+  for (let place = 0; place < 2; place += 1) {
+    all.encoder.hots.splice(0)[0]?.fail(new GatewayError('HF_DISK_FULL', 'full'));
+    await settled();
+  }
+  await test.rejects(full.chunks, { code: 'HF_DISK_FULL' });
+  const broken = all.chunks.pin([16]);
+  all.encoder.hots.splice(0)[0]?.fail(new GatewayError('HF_BUG', 'broken'));
+  await test.rejects(broken.chunks, { code: 'HF_BUG' });
+  test.same(all.encoder.hots, [], 'no other place would help');
+  const next = all.chunks.pin([16]);
+  test.strictSame(await all.encodeAll(), [[0, 100]]);
+  test.match(await next.chunks, [{ path: '/hot/16-3.parquet' }], 'the next one tries again');
+});
+
+t.test(
+  'files that somebody else deleted are encoded again, those behind them too',
+  async (test) => {
+    const all = compose();
+    const pins = [];
+    for (const rows of [100, 40, 10]) {
+      all.write(16, rows);
+      pins.push(all.chunks.pin([16]));
+      await all.encodeAll();
+    }
+    all.lost.add('/hot/16-2.parquet');
+    all.lost.add('/hot/16-3.parquet');
+    const again = all.chunks.pin([16]);
+    test.strictSame(await all.encodeAll(), [[100, 150]]);
+    test.strictSame(
+      (await again.chunks).map(({ path, rowCount }) => [path, rowCount]),
+      [
+        ['/hot/16-1.parquet', 100],
+        ['/hot/16-4.parquet', 50],
+      ],
+    );
+    const same = all.chunks.pin([16]);
+    test.strictSame(await all.encodeAll(), []);
+    for (const pin of [...pins, again, same]) pin.release();
+    all.buffers.filed(16, all.buffers.seal([16])[0]?.lastSeq ?? 0);
+    test.equal(all.chunks.bytes, 0);
+  },
+);

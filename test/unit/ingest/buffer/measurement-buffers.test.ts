@@ -8,7 +8,10 @@ import type { ColumnBatch } from '../../../../src/base/model/column-batch.ts';
 import { hourOf } from '../../../../src/base/model/partition.ts';
 import type { PhysicalType } from '../../../../src/base/model/schema.ts';
 import type { MeasurementBuffer } from '../../../../src/ingest/buffer/measurement-buffer.ts';
-import { MeasurementBuffers } from '../../../../src/ingest/buffer/measurement-buffers.ts';
+import {
+  bufferHoursMax,
+  MeasurementBuffers,
+} from '../../../../src/ingest/buffer/measurement-buffers.ts';
 import type { RowSet } from '../../../../src/storage/parquet/types.ts';
 import { FakeClock, smallBatch } from '../../../support/flush-fakes.ts';
 import { columnRef, columnValues, plainRows, type Value } from '../../../support/row-sets.ts';
@@ -314,6 +317,20 @@ t.test('full buffers are told of between records only', (test) => {
   test.end();
 });
 
+t.test('a buffer of very many hours is full', (test) => {
+  const { buffers } = buffersWith({ rowsMax: 1e6 });
+  const told: (readonly number[])[] = [];
+  buffers.onFull((ids) => told.push(ids));
+  const hourly = { stepUs: 3_600_000_000n };
+  buffers.append(smallBatch(16, bufferHoursMax - 1, hourly), 1, 0);
+  buffers.recordEntered(bufferHoursMax - 1);
+  test.strictSame(told, []);
+  buffers.append(smallBatch(16, 1, { firstUs: 0n }), bufferHoursMax, 0);
+  buffers.recordEntered(bufferHoursMax);
+  test.strictSame(told, [[16]]);
+  test.end();
+});
+
 t.test('sizes and age are those of rows that no commit has filed', (test) => {
   const { buffers, clock } = buffersWith();
   test.equal(buffers.oldestAgeMs(), 0);
@@ -330,5 +347,51 @@ t.test('sizes and age are those of rows that no commit has filed', (test) => {
   buffers.filed(16, sealed?.lastSeq ?? 0);
   test.equal(buffers.oldestAgeMs(), 500);
   test.strictSame(buffers.sizes(), { 'd.m16': 4, 'd.m17': 5 });
+  test.end();
+});
+
+t.test('series that come again in runs, in any order, keep their strings', (test) => {
+  const run = fc.record({
+    from: fc.nat(80),
+    count: fc.integer({ min: 1, max: 90 }),
+    step: fc.constantFrom(1, 1, 1, 7),
+  });
+  fc.assert(
+    fc.property(fc.array(run, { minLength: 1, maxLength: 12 }), (runs) => {
+      const { buffers } = buffersWith();
+      const expected: string[] = [];
+      let lsn = 1;
+      for (const { from, count, step } of runs) {
+        const hosts = Array.from({ length: count }, (_, index) => `host_${from + index * step}`);
+        const column = columnValues({
+          column: columnRef(0, 'tag', 'string', 'host'),
+          values: hosts,
+        });
+        buffers.append(
+          {
+            measurementId: 16,
+            database: 'd',
+            measurement: 'm',
+            hasIdentity: true,
+            rowCount: count,
+            times: new BigInt64Array(count),
+            columns: [column],
+          },
+          lsn,
+          0,
+        );
+        buffers.recordEntered(lsn + count - 1);
+        lsn += count;
+        expected.push(...hosts);
+      }
+      const [hot] = buffers.hot(16);
+      const rows = hot === undefined ? [] : plainRows(hot.rows.view());
+      test.strictSame(
+        rows.map((row) => row.at(1)),
+        expected,
+      );
+    }),
+    { numRuns: 60 },
+  );
   test.end();
 });

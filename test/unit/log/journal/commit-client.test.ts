@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { asGatewayError } from '../../../../src/base/errors/gateway-error.ts';
-import type { FileFacts } from '../../../../src/base/model/commit.ts';
+import type { FileFacts, FileStatistics } from '../../../../src/base/model/commit.ts';
 import { CommitClient } from '../../../../src/log/journal/commit-client.ts';
 import { fileIdBlock, fileIdEpoch } from '../../../../src/log/journal/file-ids.ts';
 import type { JournalAlarm } from '../../../../src/log/journal/commit-messages.ts';
@@ -71,6 +71,17 @@ class Box {
   }
 }
 
+/** What all pieces of a listing give; a later message is answered after it. */
+async function listed(client: CommitClient, options = { hasStatistics: false }) {
+  const { commit, pieces } = await client.list(options);
+  const all = { commit, files: [] as FileFacts[], statistics: [] as FileStatistics[] };
+  for await (const { files, statistics } of pieces) {
+    all.files.push(...files);
+    all.statistics.push(...statistics);
+  }
+  return all;
+}
+
 /** Resolves when `holds`, which some message makes true. */
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -99,7 +110,7 @@ t.test(
       ['schema', two, 1],
     ]);
     t.ok(two > one);
-    t.match(await client.state(), { commit: two, databases: ['a', 'b'] });
+    t.match(await listed(client), { commit: two, files: [] });
   },
 );
 
@@ -132,17 +143,44 @@ t.test('a start gives the catalog and the statistics of the last one', async (t)
   const client = await box.open();
   t.equal(client.seed.commit, 0);
   const files = [await box.flush(client, 1), await box.flush(client, 2)];
-  const state = await client.state();
-  t.match(client.figures, { files: 2, commits: 3 });
+  const state = await listed(client, { hasStatistics: true });
+  t.match(client.figures, { files: 2, commits: 3, indexRebuilds: 0 });
   await client.close();
   const again = await box.open();
-  t.strictSame(again.seed, state);
+  t.match(again.seed, { commit: state.commit, files, positions: [[16, 20]] });
+  t.strictSame(await listed(again, { hasStatistics: true }), state);
   t.same(
-    again.seedStatistics.map(({ fileId, columns }) => [fileId, columns[0]?.max]),
+    state.statistics.map(({ fileId, columns }) => [fileId, columns[0]?.max]),
     files.map(({ id }, at) => [id, `${at + 1}`]),
   );
   t.equal(again.visibleCommit, state.commit);
   t.equal(again.safeCommit, state.commit, 'proven by the header of the start');
+  again.forgetSeed();
+  t.throws(() => again.seed, { code: 'HF_BUG' });
+  await box.flush(again, 3);
+  const later = await listed(again, { hasStatistics: true });
+  t.same(
+    later.statistics.map(({ fileId }) => fileId),
+    later.files.map(({ id }) => id),
+    'from the index, those of this life too',
+  );
+  t.equal(again.figures.indexRebuilds, 0);
+});
+
+t.test('an index that was lost is made anew and counted', async (t) => {
+  const box = new Box(t);
+  const client = await box.open();
+  const file = await box.flush(client, 1);
+  await client.close();
+  rmSync(join(box.root, 'index.db'));
+  const again = await box.open();
+  t.equal(again.figures.indexRebuilds, 1);
+  t.match(await listed(again, { hasStatistics: true }), { files: [file], statistics: [] });
+  const database = new Database(join(box.root, 'index.db'));
+  database.exec('DROP TABLE files');
+  database.close();
+  await box.flush(again, 2);
+  t.equal(again.figures.indexRebuilds, 2, 'also between two starts');
 });
 
 t.test('conflicts and broken rules reject; nothing is shown', async (t) => {
@@ -168,12 +206,12 @@ t.test(
     const removal = await client.commit(removing(first, second), []);
     await until(() => client.safeCommit >= removal);
     t.same(safe.at(-1), removal);
-    await client.state();
+    await listed(client);
     t.ok(existsSync(box.pathOf(first)), 'pinned');
     unpin();
     unpin();
     await until(() => !existsSync(box.pathOf(first)) && !existsSync(box.pathOf(second)));
-    t.match(await client.state(), { files: [], removed: [] });
+    t.same((await listed(client)).files, []);
   },
 );
 
@@ -185,7 +223,7 @@ t.test('a commit waits for the write-ahead log', async (t) => {
   void flush.then(() => {
     isDone = true;
   });
-  await client.state();
+  await listed(client);
   t.notOk(isDone);
   client.walSynced(50);
   t.ok(await flush);
@@ -202,7 +240,7 @@ t.test('an unlisted file waits for the end of replay; alarms of the start are ke
   t.same(readdirSync(join(box.root, 'orphans')), ['stray.parquet']);
   t.same(readdirSync(join(box.root, 'data')), []);
   client.walReplayed(1, 100, [{ firstNumber: 5, lastNumber: 6 }]);
-  t.equal((await client.state()).commit, 0);
+  t.equal((await listed(client)).commit, 0);
 });
 
 t.test('an index that is ahead proves lost commits, and is told', async (t) => {
@@ -306,7 +344,7 @@ t.test('a thread that ends by itself rejects all that wait, once and for good', 
     dying,
     `import { parentPort } from 'node:worker_threads';
      parentPort.on('message', ({ kind }) => {
-       if (kind === 'open') parentPort.postMessage({ kind: 'opened', highestId: 0, statistics: [],
+       if (kind === 'open') parentPort.postMessage({ kind: 'opened', highestId: 0,
          seed: { commit: 0, files: [], fileIdsTo: 0 }, figures: { safeCommit: 0 } });
        if (kind === 'propose') throw new Error('gone');
      });`,
@@ -314,7 +352,7 @@ t.test('a thread that ends by itself rejects all that wait, once and for good', 
   const client = await box.open({ thread: new URL(`file://${dying}`) });
   const exits: string[] = [];
   client.onExit(({ code }) => exits.push(code));
-  const waiting = [client.commit({ kind: 'schema' }, []), client.state()];
+  const waiting = [client.commit({ kind: 'schema' }, []), listed(client)];
   for (const settled of await Promise.allSettled(waiting)) {
     t.equal(settled.status, 'rejected');
     if (settled.status === 'rejected') {
@@ -324,4 +362,26 @@ t.test('a thread that ends by itself rejects all that wait, once and for good', 
   t.same(exits, ['HF_COMMIT_THREAD_LOST']);
   await t.rejects(client.commit({ kind: 'schema' }, []), { code: 'HF_COMMIT_THREAD_LOST' });
   await t.rejects(client.reserveFileIds(), { code: 'HF_COMMIT_THREAD_LOST' });
+  await t.rejects(listed(client), { code: 'HF_COMMIT_THREAD_LOST' });
 });
+
+t.test(
+  'numbers that no log gives are refused at once, and keep no other commit waiting',
+  async (t) => {
+    const client = await new Box(t).open();
+    for (const lsn of [Number.NaN, 1.5, Infinity, -1, 2 ** 53]) {
+      const position = client.commit({ kind: 'flush', positions: [[16, lsn]] }, []);
+      await t.rejects(position, { code: 'HF_BUG', message: /position of measurement 16/ });
+      await t.rejects(client.commit({ kind: 'flush', lowWater: lsn }, []), { code: 'HF_BUG' });
+      t.throws(
+        () => {
+          client.walSynced(lsn);
+        },
+        { code: 'HF_BUG' },
+      );
+    }
+    client.walSynced(7);
+    await client.commit({ kind: 'flush', positions: [[16, 7]], lowWater: 7 }, []);
+    t.pass('the next one goes through');
+  },
+);

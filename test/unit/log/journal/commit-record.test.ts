@@ -34,16 +34,24 @@ const file: fc.Arbitrary<FileFacts> = fc.record({
   columns: fc.array(pair, { maxLength: 3 }),
 });
 const measurement = fc.record({ id: number, database: name, name });
-const column = fc.record({
-  measurementId: number,
-  columnId: number,
-  logical: number,
-  kind,
-  spelling: name,
-  sqlName: name,
-  name,
-  type: fc.constantFrom(...(['int64', 'double', 'boolean', 'string', 'uint64'] as const)),
-});
+/** With or without the mark. */
+const marked = <T extends object>(item: fc.Arbitrary<T>) =>
+  fc
+    .tuple(item, fc.boolean())
+    .map(([each, columnar]) => ({ ...each, ...(columnar && { columnar: true as const }) }));
+
+const column = marked(
+  fc.record({
+    measurementId: number,
+    columnId: number,
+    logical: number,
+    kind,
+    spelling: name,
+    sqlName: name,
+    name,
+    type: fc.constantFrom(...(['int64', 'double', 'boolean', 'string', 'uint64'] as const)),
+  }),
+);
 
 const filled = <T>(item: fc.Arbitrary<T>) => fc.array(item, { minLength: 1, maxLength: 4 });
 
@@ -55,7 +63,7 @@ const proposal: fc.Arbitrary<CommitProposal> = fc.record(
     databases: filled(name),
     measurements: filled(measurement),
     columns: filled(column),
-    kinds: filled(fc.record({ measurementId: number, logical: number, kind })),
+    kinds: filled(marked(fc.record({ measurementId: number, logical: number, kind }))),
     positions: filled(pair),
     lowWater: number,
     fileIdsTo: number,

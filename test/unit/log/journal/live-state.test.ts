@@ -41,7 +41,14 @@ function randomProposal(random: Random, state: LiveState): CommitProposal {
       measurements: [{ id: measurementId, database: 'd', name: `m${measurementId}` }],
       columns: [column(measurementId, columnId)],
       kinds: random.chance(0.5)
-        ? [{ measurementId, logical: random.below(3), kind: random.pick(['tag', 'field']) }]
+        ? [
+            {
+              measurementId,
+              logical: random.below(3),
+              kind: random.pick(['tag', 'field']),
+              ...(random.chance(0.5) && { columnar: true }),
+            },
+          ]
         : [],
     };
   }
@@ -235,10 +242,10 @@ t.test('a column that is added again keeps the kind that was decided since', (t)
   state.apply({
     number: 8,
     kind: 'schema',
-    kinds: [{ measurementId: 16, logical: 0, kind: 'tag' }],
+    kinds: [{ measurementId: 16, logical: 0, kind: 'tag', columnar: true }],
   });
   state.apply({ number: 9, kind: 'flush', columns: [column(16, 0)] });
-  t.match(state.toState().columns, [{ columnId: 0, kind: 'tag' }]);
+  t.match(state.toState().columns, [{ columnId: 0, kind: 'tag', columnar: true }]);
   t.end();
 });
 

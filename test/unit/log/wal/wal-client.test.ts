@@ -313,3 +313,45 @@ t.test('a spare is filled ahead of need, and the next segment is made of it', as
   t.equal(statSync(join(bench.wal, newest)).size, 64 * 1024, 'filled to its full length');
   await client.close();
 });
+
+t.test(
+  'a sync that this thread waits for brings all to the device, and ends in time',
+  async (t) => {
+    const bench = benchFor(t);
+    const client = await bench.open({ syncMode: 'async' });
+    await append(client, numbered(0));
+    t.ok(client.syncedTo < client.writtenTo);
+    const states: string[] = [];
+    client.onState((state) => {
+      states.push(state);
+    });
+    bench.order('fail-sync');
+    t.equal(client.syncAtOnce(10_000), false, 'the disk refuses');
+    bench.revoke('fail-sync');
+    while (states.at(-1) !== 'open') await sleep(2);
+    await append(client, numbered(1));
+    t.equal(client.syncAtOnce(10_000), true);
+    const { writtenTo } = client;
+    while (client.syncedTo < writtenTo) await sleep(2);
+    bench.order('hold-sync');
+    await append(client, numbered(2));
+    t.equal(client.syncAtOnce(20), false, 'a disk that hangs does not hold the end up');
+    bench.revoke('hold-sync');
+    await client.close();
+  },
+);
+
+t.test('mode async keeps no more unsynced than it may, with no sync asked for', async (t) => {
+  const bench = benchFor(t);
+  const mebibyte = 1024 * 1024;
+  const client = await bench.open({
+    syncMode: 'async',
+    segmentBytes: 64 * mebibyte,
+    unsyncedBytesMax: 4 * mebibyte,
+  });
+  for (let index = 0; index < 8; index += 1) {
+    await append(client, numbered(index, mebibyte));
+    t.ok(client.writtenTo - client.syncedTo <= 4, `${index}`);
+  }
+  await client.close();
+});

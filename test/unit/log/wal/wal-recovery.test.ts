@@ -139,3 +139,25 @@ t.test('mode async carries what was answered over a failed background sync', asy
     lsns.map((lsn, index) => [lsn, index]),
   );
 });
+
+t.test('a thread that dies while the sink waits for room ends the start', async (t) => {
+  const bench = benchFor(t);
+  const client = await bench.open({ segmentBytes: 16 * mebibyte });
+  for (const index of [0, 1]) await append(client, numbered(index, 5 * mebibyte));
+  await client.close();
+  bench.order('die');
+  let waiting = false;
+  const start = bench.open(
+    {},
+    {
+      sink: () => {
+        waiting = true;
+        return new Promise<never>(() => undefined);
+      },
+    },
+  );
+  await t.rejects(start, { code: 'HF_WAL_THREAD_LOST' });
+  t.equal(waiting, true);
+  bench.revoke('die');
+  t.equal((await bench.records()).length, 2, 'the next start works');
+});

@@ -138,8 +138,8 @@ t.test('an unknown column becomes the tag or field that first asks for it and ca
     ],
   );
   t.same(registry.takeChanges([entry.id]).kinds, [
-    { measurementId: entry.id, logical: 0, kind: 'tag' },
-    { measurementId: entry.id, logical: 1, kind: 'field' },
+    { measurementId: entry.id, logical: 0, kind: 'tag', columnar: true },
+    { measurementId: entry.id, logical: 1, kind: 'field', columnar: true },
   ]);
   t.end();
 });
@@ -159,6 +159,37 @@ t.test('a column of no kind stays where it went first', (t) => {
   t.end();
 });
 
+t.test('where a column of no kind went is known after a load, and after a replay', (t) => {
+  const registry = new SchemaRegistry(options);
+  const entry = opened(registry);
+  stored(entry, 'field', 'w', 'string');
+  stored(entry, 'unknown', 'w', 'string');
+  stored(entry, 'unknown', 'n', 'integer');
+  const before = recordOf(entry);
+  stored(entry, 'tag', 'w', 'string');
+  stored(entry, 'field', 'n', 'double');
+  stored(entry, 'tag', 'x', 'string');
+  const after = recordOf(entry);
+  const loaded = new SchemaRegistry(options);
+  loaded.load(applied(emptyState, registry.takeChanges([entry.id])));
+  const replayed = new SchemaRegistry(options);
+  replayed.adopt(before);
+  replayed.adopt(after);
+  for (const [title, each] of [
+    ['loaded', loaded],
+    ['replayed', replayed],
+  ] as const) {
+    const again = opened(each, entry.database, entry.name);
+    const marks = (each: MeasurementEntry) =>
+      each.schema.columns.map(({ sqlName, kind, columnar }) => [sqlName, kind, columnar]);
+    t.same(marks(again), marks(entry), title);
+    t.equal(stored(again, 'unknown', 'w', 'string'), 'w string', `${title}: not the later tag`);
+    t.equal(stored(again, 'unknown', 'n', 'double'), 'n__double double', title);
+    t.equal(stored(again, 'tag', 'n', 'string'), 'n__2 string', title);
+  }
+  t.end();
+});
+
 t.test('a refused row leaves nothing behind', (t) => {
   const registry = new SchemaRegistry({ ...options, columnsMax: 2 });
   const wish = (spelling: string, form: ValueForm, kind: ColumnKind = 'field') => ({
@@ -175,7 +206,7 @@ t.test('a refused row leaves nothing behind', (t) => {
     kind: 'conflict',
   });
   t.equal(registry.find('d', 'm')?.columns.length, 1);
-  t.match(registry.admit('d', 'm', [wish('Time', 'string', 'tag')]), { kind: 'parse' });
+  t.match(registry.admit('d', 'm', [wish('Time', 'string', 'tag')]), { kind: 'conflict' });
   t.match(registry.admit('d', 'm', [wish('a\nb', 'double')]), { kind: 'parse' });
   t.match(registry.admit('d', 'm', [wish('', 'double')]), { kind: 'parse' });
   t.equal(registry.find('d', 'm')?.columns.length, 1);
@@ -224,7 +255,9 @@ function applied(state: CatalogState, commit: Omit<Commit, 'number' | 'kind'>): 
       const change = commit.kinds?.find(
         (each) => each.measurementId === column.measurementId && each.logical === column.logical,
       );
-      return change === undefined ? column : { ...column, kind: change.kind };
+      if (change === undefined) return column;
+      const { kind, columnar } = change;
+      return { ...column, kind, ...(columnar === true && { columnar }) };
     }),
   };
 }
@@ -253,7 +286,7 @@ t.test(
         ['b', 0, 0],
       ],
     );
-    t.same(second.kinds, [{ measurementId: one.id, logical: 0, kind: 'tag' }]);
+    t.same(second.kinds, [{ measurementId: one.id, logical: 0, kind: 'tag', columnar: true }]);
     registry.confirm({ kind: 'flush', number: 2, ...second });
     t.same(registry.takeChanges([one.id, two.id]), {});
 
@@ -275,9 +308,9 @@ function recordOf(entry: MeasurementEntry): RequestBatch {
     hasIdentity: true,
     rowCount: 1,
     times: new BigInt64Array(1),
-    columns: entry.schema.columns.flatMap(({ kind, spelling, sqlName, parts }) =>
+    columns: entry.schema.columns.flatMap(({ parts, ...column }) =>
       parts.map((part) => ({
-        column: { kind, spelling, sqlName, physical: { ...part, id: -1 } },
+        column: { ...column, physical: { ...part, id: -1 } },
         values: new Uint8Array(1),
         rows: undefined,
         dictionary: undefined,

@@ -54,12 +54,14 @@ function rows(count: number) {
 
 function flushJob(count: number, fileId: number): FlushJob {
   const set = rows(count);
+  const files = plannedFiles(set, 1000, fileId);
   return {
     measurementId: 16,
     database: 'd',
     measurement: 'm',
     lsns: [1, count],
-    sets: [{ hasIdentity: true, rows: set, files: plannedFiles(set, 1000, fileId) }],
+    sets: [{ hasIdentity: true, rows: set, files }],
+    range: [0, files.length],
   };
 }
 
@@ -121,7 +123,8 @@ t.test('a hot chunk does not wait for a flush of many files', async (test) => {
   const set = rowSet(times, [{ column: columnRef(0, 'field', 'int64', 'v'), values: times }]);
   const files = plannedFiles(set, 1000, 5000);
   test.equal(files.length, 60);
-  const job = { ...flushJob(1, 1), sets: [{ hasIdentity: true, rows: set, files }] };
+  const sets = [{ hasIdentity: true, rows: set, files }];
+  const job: FlushJob = { ...flushJob(1, 1), sets, range: [0, files.length] };
   await pool.flush(flushJob(10, 1000));
   const flushed = pool.flush(job).then(({ facts }) => {
     done.push('flush');

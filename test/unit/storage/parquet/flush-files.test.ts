@@ -2,7 +2,7 @@
  * Files of a flush read back by DuckDB and pyarrow: every value exact, in file order, and the facts
  * and footers true. Encodes with the product's own code in this thread.
  */
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +18,8 @@ import { columnRef, plainRows, plannedFiles, rowSet } from '../../../support/row
 import type { ColumnSpec, Value } from '../../../support/row-sets.ts';
 
 const hourUs = 3_600_000_000n;
+t.setTimeout(120_000);
+
 const start = 497_222n * hourUs;
 const pyarrow = pyarrowPython();
 const root = mkdtempSync(join(tmpdir(), 'holdfast-parquet-'));
@@ -33,6 +35,7 @@ function jobOf(rows: RowSet, hourFileMinRows?: number): FlushJob {
     measurement: 'cpu "load"',
     lsns: [1000, 1000 + rows.rowCount - 1],
     sets: [{ hasIdentity: true, rows, files }],
+    range: [0, files.length],
   };
 }
 
@@ -342,4 +345,51 @@ t.test('no temporary file stays and files are as private as the others', async (
     [],
   );
   test.equal(statSync(path).mode & 0o777, 0o640);
+});
+
+t.test('a flush made by several jobs has the files that one job makes', async (test) => {
+  const days = (count: number, first: bigint) =>
+    rowSet(
+      Array.from({ length: count }, (_, day) => (first + BigInt(day % 40)) * 24n * hourUs),
+      [
+        {
+          column: columnRef(0, 'field', 'int64', 'v'),
+          values: Array.from({ length: count }, (_, row) => BigInt(row)),
+        },
+      ],
+    );
+  const [some, others] = [days(60, 100n), days(45, 120n)];
+  const job: FlushJob = {
+    ...jobOf(some),
+    sets: [
+      { hasIdentity: true, rows: some, files: plannedFiles(some, 1000, 20_000) },
+      { hasIdentity: false, rows: others, files: plannedFiles(others, 1000, 30_000) },
+    ],
+  };
+  const make = (range: FlushJob['range'], name: string) => {
+    const directory = join(root, name);
+    mkdirSync(directory);
+    return encodeFlush({ ...job, range }, 'snappy', new FileWriter(nodeFiles, directory));
+  };
+  const whole = await make([0, 80], 'whole');
+  test.equal(whole.facts.length, 80);
+  const parts = [];
+  for (const [from, to] of [
+    [0, 7],
+    [7, 39],
+    [39, 41],
+    [41, 80],
+  ] as const) {
+    const part = await make([from, to], `part-${from}`);
+    test.equal(part.facts.length, to - from);
+    parts.push(part);
+  }
+  test.strictSame(
+    parts.flatMap(({ facts }) => facts),
+    whole.facts,
+  );
+  test.strictSame(
+    parts.flatMap(({ statistics }) => statistics),
+    whole.statistics,
+  );
 });

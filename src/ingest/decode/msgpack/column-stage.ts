@@ -1,0 +1,384 @@
+/**
+ * One column of a columnar item on its way from the body's bytes into typed arrays. Where its
+ * values go is decided when the whole item was read; until then they stand by their forms, in
+ * arrays that become the request's columns as they are if nothing speaks against it.
+ *
+ * I1. A value is read once; no object is made per value.
+ * I2. Memory follows what the body really holds: nulls take none.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { ColumnRef, PhysicalType } from '../../../base/model/schema.ts';
+import type { ColumnValues } from '../../../base/model/column-batch.ts';
+import type { ColumnWish } from '../../../storage/catalog/measurement-entry.ts';
+import { present } from '../../../base/lib/assert.ts';
+import { hashBytes, type ByteSpace } from '../bytes.ts';
+import { ColumnBuilder } from '../column-builder.ts';
+import {
+  booleanForm,
+  doubleForm,
+  formCount,
+  formNames,
+  hugeExactForm,
+  hugeForm,
+  integerExactForm,
+  integerForm,
+  stringForm,
+} from '../value-forms.ts';
+import * as format from './formats.ts';
+import type { HeadReader } from './head-reader.ts';
+import { isExact, markRows, StageFlow } from './stage-flow.ts';
+
+/** UTF-8 bytes of one string; the limit of line protocol. */
+export const stringBytesMax = 1_048_576;
+
+/** Upper halves of int64 from minus this up to this minus one are exact as doubles. */
+const highExact = 0x20_0000;
+
+/** Room for values of a form that did not stand in the first row. */
+const lateCapacity = 16;
+
+/** `take` met the end of the body, or a byte that begins no value. */
+export const bodyBroken = -1;
+/** `take` met a value that a column cannot have; `fault` says what. */
+export const valueBad = -2;
+
+const placeholders: Readonly<Record<PhysicalType, ColumnRef>> = {
+  double: placeholder('double'),
+  int64: placeholder('int64'),
+  uint64: placeholder('uint64'),
+  string: placeholder('string'),
+  boolean: placeholder('boolean'),
+};
+
+function placeholder(type: PhysicalType): ColumnRef {
+  return { kind: 'unknown', spelling: '', sqlName: '', physical: { id: -1, name: '', type } };
+}
+
+/** What all columns of a request share. */
+export interface StageContext {
+  readonly space: ByteSpace;
+  readonly head: HeadReader;
+  readonly seed: number;
+}
+
+export class ColumnStage {
+  readonly spelling: string;
+  /** Values read so far, nulls too. */
+  row = 0;
+  nanCells = 0;
+  fault = '';
+  /** Where values of each form go, once that is decided. */
+  readonly refs: (ColumnRef | undefined)[] = new Array<undefined>(formCount).fill(undefined);
+  readonly #context: StageContext;
+  readonly #rowCount: number;
+  /** The first row with a value of each form; -1: there is none. */
+  readonly #firstRows = new Int32Array(formCount).fill(-1);
+  #doubles: ColumnBuilder | undefined;
+  #integers: ColumnBuilder | undefined;
+  #huge: ColumnBuilder | undefined;
+  #strings: ColumnBuilder | undefined;
+  #booleans: ColumnBuilder | undefined;
+
+  constructor(spelling: string, rowCount: number, context: StageContext) {
+    this.spelling = spelling;
+    this.#rowCount = rowCount;
+    this.#context = context;
+  }
+
+  /** Cells with a value. */
+  get cells(): number {
+    return this.builders().reduce((sum, { count }) => sum + count, 0);
+  }
+
+  /** True if there is a value of that form. */
+  has(form: number): boolean {
+    return (this.#firstRows[form] ?? -1) >= 0;
+  }
+
+  /** What the values need of the registry, in the order of their rows. */
+  wishes(): { readonly form: number; readonly wish: ColumnWish }[] {
+    const { spelling } = this;
+    const forms = formNames
+      .map((_, form) => form)
+      .filter((form) => this.has(form))
+      .sort((a, b) => (this.#firstRows[a] ?? 0) - (this.#firstRows[b] ?? 0));
+    return forms.map((form) => ({
+      form,
+      wish: { kind: 'unknown', spelling, form: formNames[form] ?? 'string' },
+    }));
+  }
+
+  /** The arrays that have values. */
+  builders(): ColumnBuilder[] {
+    const all = [this.#doubles, this.#integers, this.#huge, this.#strings, this.#booleans];
+    return all.filter((builder) => builder !== undefined && builder.count > 0) as ColumnBuilder[];
+  }
+
+  free(): void {
+    for (const builder of this.builders()) builder.free();
+  }
+
+  /**
+   * Reads values from `at` on until `rowStop` or `byteStop` is reached; returns the position behind
+   * them, or `bodyBroken` or `valueBad`.
+   */
+  take(at: number, rowStop: number, byteStop: number): number {
+    const { bytes } = this.#context.space;
+    let next = at;
+    while (this.row < rowStop && next >= 0 && next < byteStop) {
+      const first = bytes[next];
+      if (first === undefined) return bodyBroken;
+      switch (format.classOf[first]) {
+        case format.valueClasses.double:
+          next = this.#takeDoubles(next, rowStop);
+          break;
+        case format.valueClasses.integer:
+          next = this.#takeIntegers(next, rowStop);
+          break;
+        case format.valueClasses.string:
+          next = this.#takeStrings(next, rowStop, byteStop);
+          break;
+        case format.valueClasses.nil:
+          this.row += 1;
+          next += 1;
+          break;
+        case format.valueClasses.boolean:
+          this.#booleans ??= this.#builder('boolean', booleanForm);
+          this.#booleans.pushBoolean(this.row, first - format.boolFalse);
+          this.row += 1;
+          next += 1;
+          break;
+        default:
+          next = this.#refuse(next);
+      }
+    }
+    return next;
+  }
+
+  /** Why the strings are none, after the last value. */
+  stringFault(): string | undefined {
+    // None of them begins within a character, so they are valid if they are one after the other.
+    const dictionary = this.#strings?.dictionary?.finish();
+    if (dictionary === undefined || isUtf8(dictionary.bytes)) return undefined;
+    return this.#about('invalid UTF-8');
+  }
+
+  /**
+   * The columns, in the arrays that were filled while reading; undefined if values of one array go
+   * to several columns, or of several arrays to one.
+   */
+  inPlace(): ColumnValues[] | undefined {
+    const builders = this.builders();
+    const columns: ColumnValues[] = [];
+    for (const builder of builders) {
+      const ref = this.#onlyRef(builder);
+      if (ref?.physical.type !== builder.ref.physical.type) return undefined;
+      columns.push({ ...builder.finish(this.#rowCount), column: ref });
+    }
+    return columns;
+  }
+
+  /**
+   * Puts the values into other columns, `offset` rows further down. Rows that `left` marks are left
+   * out. Returns how many integers are kept as floats; yields for pauses.
+   */
+  *pour(
+    target: (ref: ColumnRef) => ColumnBuilder,
+    offset: number,
+    left: Uint8Array | undefined,
+  ): Generator<undefined, number> {
+    const columns = this.builders().map((builder) => builder.finish(this.#rowCount));
+    const flow = new StageFlow(columns, this.refs, target, this.#context.seed);
+    yield* flow.run(this.#rowCount, offset, left);
+    return flow.integersAsFloats;
+  }
+
+  /** Marks the rows that have a value of `form`; returns how many were not marked before. */
+  *mark(form: number, marks: Uint8Array): Generator<undefined, number> {
+    let count = 0;
+    for (const builder of this.builders()) {
+      count += yield* markRows(builder.finish(this.#rowCount), form, marks);
+    }
+    return count;
+  }
+
+  /** True if a row that is not marked has a value of `form`. */
+  *stands(form: number, marks: Uint8Array): Generator<undefined, boolean> {
+    for (const builder of this.builders()) {
+      const copy = marks.slice();
+      if ((yield* markRows(builder.finish(this.#rowCount), form, copy)) > 0) return true;
+    }
+    return false;
+  }
+
+  #onlyRef(builder: ColumnBuilder): ColumnRef | undefined {
+    const forms = formsOfType[builder.ref.physical.type].filter((form) => this.has(form));
+    const ref = this.refs[forms[0] ?? 0];
+    return forms.every((form) => this.refs[form] === ref) ? ref : undefined;
+  }
+
+  #builder(type: PhysicalType, form: number): ColumnBuilder {
+    const { row } = this;
+    this.#note(form);
+    return new ColumnBuilder(placeholders[type], row === 0 ? this.#rowCount : lateCapacity);
+  }
+
+  #note(form: number): void {
+    if ((this.#firstRows[form] ?? -1) < 0) this.#firstRows[form] = this.row;
+  }
+
+  #about(reason: string): string {
+    return `${reason} in column "${this.spelling}"`;
+  }
+
+  #takeDoubles(start: number, rowStop: number): number {
+    const { bytes, view } = this.#context.space;
+    const end = bytes.length;
+    const column = (this.#doubles ??= new ColumnBuilder(
+      placeholders.double,
+      this.row === 0 ? this.#rowCount : lateCapacity,
+    ));
+    let at = start;
+    let { row } = this;
+    for (; row < rowStop; row += 1) {
+      const first = bytes[at];
+      let value = 0;
+      if (first === format.float64) {
+        if (at + 9 > end) return bodyBroken;
+        value = view.getFloat64(at + 1);
+        at += 9;
+      } else if (first === format.float32) {
+        if (at + 5 > end) return bodyBroken;
+        value = view.getFloat32(at + 1);
+        at += 5;
+      } else {
+        break;
+      }
+      // Not a number and the infinities, and nothing else.
+      if (value - value !== 0) {
+        this.nanCells += 1;
+        continue;
+      }
+      if (column.count === 0) this.#firstRows[doubleForm] = row;
+      column.pushDouble(row, value);
+    }
+    this.row = row;
+    return at;
+  }
+
+  #takeIntegers(start: number, rowStop: number): number {
+    const { bytes, view } = this.#context.space;
+    const end = bytes.length;
+    let at = start;
+    while (this.row < rowStop) {
+      const first = bytes[at] ?? format.nil;
+      const size = format.plainSizes[first] ?? 0;
+      if (format.classOf[first] !== format.valueClasses.integer) break;
+      if (at + 1 + size > end) return bodyBroken;
+      if (size === 8) {
+        const high = view.getInt32(at + 1);
+        const low = view.getInt32(at + 5);
+        if (first === format.uint64 && high < 0) this.#pushHuge(low, high);
+        else if (high < highExact && high >= -highExact) this.#pushExact(low, high);
+        else this.#pushWide(low, high);
+      } else {
+        const value = smallInteger(first, view, at);
+        this.#pushExact(value | 0, value < 0 ? -1 : 0);
+      }
+      this.row += 1;
+      at += 1 + size;
+    }
+    return at;
+  }
+
+  #pushExact(low: number, high: number): void {
+    this.#integers ??= this.#builder('int64', integerExactForm);
+    if ((this.#firstRows[integerExactForm] ?? -1) < 0) this.#note(integerExactForm);
+    this.#integers.pushWords(this.row, low, high);
+  }
+
+  /** An int64 that may be beyond what is exact as a double. */
+  #pushWide(low: number, high: number): void {
+    const form = isExact(low, high) ? integerExactForm : integerForm;
+    this.#integers ??= this.#builder('int64', form);
+    this.#note(form);
+    this.#integers.pushWords(this.row, low, high);
+  }
+
+  #pushHuge(low: number, high: number): void {
+    const form = isExact(low, high >>> 0) ? hugeExactForm : hugeForm;
+    this.#huge ??= this.#builder('uint64', form);
+    this.#note(form);
+    this.#huge.pushWords(this.row, low, high);
+  }
+
+  #takeStrings(start: number, rowStop: number, byteStop: number): number {
+    const { space, head, seed } = this.#context;
+    const { bytes } = space;
+    const end = bytes.length;
+    const column = (this.#strings ??= this.#builder('string', stringForm));
+    const dictionary = present(column.dictionary, 'dictionary of a string column');
+    let at = start;
+    while (this.row < rowStop && at < byteStop) {
+      const first = bytes[at] ?? format.nil;
+      let from = at + 1;
+      let length = first - 0xa0;
+      if (length < 0 || length > 31) {
+        if (format.classOf[first] !== format.valueClasses.string) break;
+        if (head.read(at) === 0) return bodyBroken;
+        ({ start: from, length } = head);
+        if (length > stringBytesMax) return this.#fail('string too long');
+      }
+      if (from + length > end) return bodyBroken;
+      if (length > 0 && ((bytes[from] ?? 0) & 0xc0) === 0x80) return this.#fail('invalid UTF-8');
+      const hash = hashBytes(space, from, length, seed);
+      column.pushCode(this.row, dictionary.code(space, from, length, hash));
+      this.row += 1;
+      at = from + length;
+    }
+    return at;
+  }
+
+  #fail(reason: string): number {
+    this.fault = this.#about(reason);
+    return valueBad;
+  }
+
+  #refuse(at: number): number {
+    const kind = this.#context.head.read(at);
+    if (kind === 0) return bodyBroken;
+    if (kind !== format.valueClasses.extension) {
+      const what = kind === format.valueClasses.map ? 'a map' : 'an array';
+      return this.#fail(`a value that is ${what}`);
+    }
+    return this.#fail('unknown extension');
+  }
+}
+
+const formsOfType: Readonly<Record<PhysicalType, readonly number[]>> = {
+  double: [doubleForm],
+  int64: [integerExactForm, integerForm],
+  uint64: [hugeExactForm, hugeForm],
+  string: [stringForm],
+  boolean: [booleanForm],
+};
+
+/** An integer of less than 64 bits; the body has all of it. */
+export function smallInteger(first: number, view: DataView, at: number): number {
+  switch (first) {
+    case format.uint8:
+      return view.getUint8(at + 1);
+    case format.uint16:
+      return view.getUint16(at + 1);
+    case format.uint32:
+      return view.getUint32(at + 1);
+    case format.int8:
+      return view.getInt8(at + 1);
+    case format.int16:
+      return view.getInt16(at + 1);
+    case format.int32:
+      return view.getInt32(at + 1);
+    default:
+      return first < format.negativeFixint ? first : first - 256;
+  }
+}

@@ -1,0 +1,200 @@
+/**
+ * Reads one columnar item, `{m, columns: {name: [value, ...]}}`, into staged columns. The name may
+ * come behind the columns, so nothing is decided here. Yields for pauses.
+ */
+import { isUtf8 } from 'node:buffer';
+import { freeMemory } from '../../../base/lib/free-memory.ts';
+import { decodeText, parseFault, type Fault } from '../series-parser.ts';
+import { bodyBroken, ColumnStage, valueBad, type StageContext } from './column-stage.ts';
+import { valueClasses } from './formats.ts';
+import type { ItemTime } from './item-time.ts';
+import { ValueSkipper } from './value-skipper.ts';
+
+/** Work between two chances for a pause: well under a millisecond. */
+const stepRows = 8192;
+const stepBytes = 65_536;
+const stepValues = 16_384;
+
+export interface ColumnarLimits {
+  readonly columnsMax: number;
+  /** Cells that the item may have. */
+  readonly cellsMax: number;
+  /** What to say if it has more. */
+  readonly cellsReason: string;
+}
+
+/** Where the values of a column begin; for those who read them once more. */
+export interface ColumnPlace {
+  readonly keyAt: number;
+  readonly keyEnd: number;
+  readonly valuesAt: number;
+}
+
+export class ColumnarItem {
+  fault: Fault = parseFault('');
+  /** Where the name is; -1: there is none. */
+  nameAt = -1;
+  rowCount = 0;
+  /** All but the times. */
+  readonly stages: ColumnStage[] = [];
+  readonly places: ColumnPlace[] = [];
+  /** Microseconds by halves; undefined: the item brings no times. */
+  times: Int32Array | undefined;
+  cutTimes = 0;
+  cells = 0;
+  readonly #context: StageContext;
+  readonly #time: ItemTime;
+  readonly #limits: ColumnarLimits;
+  readonly #skipper: ValueSkipper;
+  #hasRowCount = false;
+  #hasColumns = false;
+
+  constructor(context: StageContext, time: ItemTime, limits: ColumnarLimits) {
+    this.#context = context;
+    this.#time = time;
+    this.#limits = limits;
+    this.#skipper = new ValueSkipper(context.space);
+  }
+
+  free(): void {
+    for (const stage of this.stages) stage.free();
+    if (this.times !== undefined) freeMemory(this.times);
+  }
+
+  /**
+   * Reads the map of `pairs` pairs whose content begins at `start`; returns the position behind it,
+   * `bodyBroken`, or `valueBad` with a `fault`.
+   */
+  *read(start: number, pairs: number): Generator<undefined, number> {
+    const { head } = this.#context;
+    let at = start;
+    for (let pair = 0; pair < pairs && at >= 0; pair += 1) {
+      const kind = head.read(at);
+      if (kind === 0) return bodyBroken;
+      if (kind !== valueClasses.string) return this.#fail('a key that is no string');
+      const name = head.length > 7 ? '' : this.#text(head.start, head.end);
+      at = head.end;
+      if (name === 'm') {
+        if (this.nameAt >= 0) return this.#fail('key "m" twice');
+        this.nameAt = at;
+      } else if (name === 'columns') {
+        if (this.#hasColumns) return this.#fail('key "columns" twice');
+        this.#hasColumns = true;
+        at = yield* this.#readColumns(at);
+        continue;
+      } else if (name === 'batch') {
+        return this.#fail('an item with columns and a batch');
+      }
+      at = yield* this.#skip(at);
+    }
+    return at;
+  }
+
+  #fail(reason: string, kind: Fault['kind'] = 'parse'): typeof valueBad {
+    this.fault = { reason, kind };
+    return valueBad;
+  }
+
+  #text(start: number, end: number): string {
+    return decodeText(this.#context.space.bytes.subarray(start, end));
+  }
+
+  *#skip(at: number): Generator<undefined, number> {
+    this.#skipper.begin(at);
+    for (;;) {
+      const state = this.#skipper.advance(stepValues);
+      if (state === 'broken') return bodyBroken;
+      if (state === 'done') return this.#skipper.at;
+      yield;
+    }
+  }
+
+  *#readColumns(start: number): Generator<undefined, number> {
+    const { head, space } = this.#context;
+    const kind = head.read(start);
+    if (kind === 0) return bodyBroken;
+    if (kind !== valueClasses.map) return this.#fail('columns that are no map');
+    const pairs = head.length;
+    const { columnsMax } = this.#limits;
+    if (pairs > columnsMax + 1) {
+      return this.#fail(`max columns per measurement exceeded: ${columnsMax}`, 'cap');
+    }
+    const names = new Set<string>();
+    let at = head.start;
+    for (let pair = 0; pair < pairs; pair += 1) {
+      const keyAt = at;
+      const keyKind = head.read(at);
+      if (keyKind === 0) return bodyBroken;
+      if (keyKind !== valueClasses.string) return this.#fail('a column name that is no string');
+      const key = space.bytes.subarray(head.start, head.end);
+      if (!isUtf8(key)) return this.#fail('invalid UTF-8 in a column name');
+      const name = decodeText(key);
+      if (names.has(name)) return this.#fail(`column "${name}" twice`);
+      names.add(name);
+      at = yield* this.#readColumn(name, keyAt, head.end);
+      if (at < 0) return at;
+    }
+    return at;
+  }
+
+  *#readColumn(name: string, keyAt: number, at: number): Generator<undefined, number> {
+    const { head, space } = this.#context;
+    const kind = head.read(at);
+    if (kind === 0) return bodyBroken;
+    if (kind !== valueClasses.array) return this.#fail(`column "${name}" that is no array`);
+    const { length, start } = head;
+    if (length > space.bytes.length - start) return bodyBroken;
+    const isTime = name === 'time';
+    if (isTime && length === 0) return start;
+    if (!this.#hasRowCount) {
+      this.#hasRowCount = true;
+      this.rowCount = length;
+    } else if (length !== this.rowCount) {
+      const text = `expected ${this.rowCount}, got ${length} for '${name}'`;
+      return this.#fail(`columnar format: array length mismatch (${text})`);
+    }
+    this.places.push({ keyAt, keyEnd: at, valuesAt: start });
+    return isTime ? yield* this.#readTimes(start) : yield* this.#readValues(name, start);
+  }
+
+  *#readTimes(start: number): Generator<undefined, number> {
+    const { head } = this.#context;
+    const time = this.#time;
+    const times = new Int32Array(this.rowCount * 2);
+    this.times = times;
+    time.unit = undefined;
+    let at = start;
+    for (let row = 0; row < this.rowCount; row += 1) {
+      if (head.read(at) === 0) return bodyBroken;
+      if (row === 0) time.unit = time.unitAt(at);
+      const fault = time.read(at);
+      if (fault !== undefined) return this.#fail(`${fault} in row ${row + 1}`);
+      times[row * 2] = time.low;
+      times[row * 2 + 1] = time.high;
+      if (time.cut) this.cutTimes += 1;
+      at = time.next;
+      if (row % stepRows === stepRows - 1) yield;
+    }
+    return at;
+  }
+
+  *#readValues(name: string, start: number): Generator<undefined, number> {
+    const stage = new ColumnStage(name, this.rowCount, this.#context);
+    this.stages.push(stage);
+    const { cellsMax, cellsReason } = this.#limits;
+    let at = start;
+    while (stage.row < this.rowCount) {
+      const rowStop = Math.min(this.rowCount, stage.row + stepRows);
+      at = stage.take(at, rowStop, at + stepBytes);
+      if (at === valueBad) return this.#fail(stage.fault);
+      if (at < 0) return at;
+      if (this.cells + stage.cells > cellsMax) return this.#fail(cellsReason, 'cap');
+      if (stage.row < this.rowCount) yield;
+    }
+    this.cells += stage.cells;
+    const fault = stage.stringFault();
+    if (fault !== undefined) return this.#fail(fault);
+    yield;
+    return at;
+  }
+}

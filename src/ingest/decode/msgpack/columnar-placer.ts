@@ -1,0 +1,263 @@
+/**
+ * Takes a columnar item that was read into the request's columns. What can stay in the arrays that
+ * it was read into becomes a batch of its own; small items of one measurement are joined, and so
+ * are those of which the registry refuses some rows.
+ *
+ * I1. The rows that fit are kept; a row with a value that fits no column is refused, and alone.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { ColumnBatch, ColumnValues } from '../../../base/model/column-batch.ts';
+import { freeMemory } from '../../../base/lib/free-memory.ts';
+import { present } from '../../../base/lib/assert.ts';
+import type { Admitted, RowAdmission } from '../../../storage/catalog/row-admission.ts';
+import { BatchBuilder } from '../batch-builder.ts';
+import { ColumnBuilder } from '../column-builder.ts';
+import type { RequestDays } from '../request-days.ts';
+import type { CellCount } from '../row-placer.ts';
+import { decodeText, parseFault, type Fault } from '../series-parser.ts';
+import type { ColumnStage, StageContext } from './column-stage.ts';
+import type { ColumnarItem } from './columnar-item.ts';
+import { nameAt } from './scalar-text.ts';
+
+/** Rows from which an item is worth a batch of its own. */
+const ownBatchRows = 256;
+
+/** Rows of a joined batch for which there is room at first. */
+const joinedRowsFirst = 32;
+
+/** Work between two chances for a pause. */
+const stepRows = 8192;
+
+const twoTo32 = 4_294_967_296;
+
+/** Rows of an item that are refused, all for one reason. */
+export interface RefusedRows {
+  readonly fault: Fault;
+  /** 1 for each refused row. */
+  readonly rows: Uint8Array;
+  readonly count: number;
+}
+
+interface StagedWish {
+  readonly stage: ColumnStage;
+  readonly form: number;
+  readonly wish: ReturnType<ColumnStage['wishes']>[number]['wish'];
+}
+
+interface Placed {
+  /** Undefined: every row is refused. */
+  readonly admitted: Admitted | undefined;
+  readonly refused: RefusedRows | undefined;
+}
+
+export interface ColumnarOptions {
+  readonly registry: RowAdmission;
+  readonly database: string;
+  readonly nowUs: number;
+  /** Those of the whole request. */
+  readonly days: RequestDays;
+  readonly context: StageContext;
+  readonly cells: CellCount;
+}
+
+export class ColumnarPlacer {
+  rows = 0;
+  nanCells = 0;
+  cutTimeDigits = 0;
+  integersAsFloats = 0;
+  readonly batches: ColumnBatch[] = [];
+  readonly #options: ColumnarOptions;
+  readonly #joined = new Map<number, BatchBuilder>();
+  readonly #finished: BatchBuilder[] = [];
+  readonly #owned: { free(): void }[] = [];
+
+  constructor(options: ColumnarOptions) {
+    this.#options = options;
+  }
+
+  /** Joined batches that are still open. */
+  get builders(): readonly BatchBuilder[] {
+    return [...this.#joined.values()];
+  }
+
+  /** Gives the memory of all batches back. */
+  free(): void {
+    for (const each of this.#owned) each.free();
+    for (const builder of [...this.builders, ...this.#finished]) builder.free();
+  }
+
+  /** Takes the item; returns the rows that are refused, or why it cannot be read. */
+  *place(item: ColumnarItem): Generator<undefined, RefusedRows | Fault | undefined> {
+    const name = this.#name(item);
+    if (typeof name !== 'string') return name;
+    if (item.rowCount === 0) return undefined;
+    if (!(yield* this.#noteDays(item, name))) {
+      return { kind: 'cap', reason: this.#options.days.reason };
+    }
+    const placed = yield* this.#admit(item, name);
+    if ('reason' in placed) return placed;
+    const { admitted, refused } = placed;
+    if (admitted === undefined) return refused;
+    const isOwn = refused === undefined && item.rowCount >= ownBatchRows;
+    if (isOwn) yield* this.#placeOwn(item, admitted);
+    else yield* this.#join(item, admitted, refused?.rows);
+    this.rows += item.rowCount - (refused?.count ?? 0);
+    this.#options.cells.count += item.cells;
+    for (const stage of item.stages) this.nanCells += stage.nanCells;
+    this.cutTimeDigits += item.cutTimes;
+    return refused;
+  }
+
+  #name(item: ColumnarItem): string | Fault {
+    if (item.nameAt < 0) return parseFault('missing measurement');
+    const { space, head } = this.#options.context;
+    const name = nameAt(space, head, item.nameAt, 'measurement_');
+    if (name === undefined) return parseFault('a measurement that is no name');
+    return isUtf8(name) ? decodeText(name) : parseFault('invalid UTF-8 in measurement');
+  }
+
+  /** False if the item has rows of more days than there is room for. */
+  *#noteDays({ times, rowCount }: ColumnarItem, name: string): Generator<undefined, boolean> {
+    const { days, nowUs } = this.#options;
+    const own = days.of(name);
+    const halves = times ?? Int32Array.of(nowUs % twoTo32 | 0, Math.floor(nowUs / twoTo32));
+    for (let row = 0; row < (times === undefined ? 1 : rowCount); row += 1) {
+      const low = halves[2 * row] ?? 0;
+      const high = halves[2 * row + 1] ?? 0;
+      if (!days.allows(own, low, high)) return false;
+      days.note(own, low, high);
+      if (row % stepRows === stepRows - 1) yield;
+    }
+    return true;
+  }
+
+  *#admit(item: ColumnarItem, name: string): Generator<undefined, Placed | Fault> {
+    const { registry, database } = this.#options;
+    let wishes: StagedWish[] = [];
+    for (const stage of item.stages) {
+      for (const { form, wish } of stage.wishes()) wishes.push({ stage, form, wish });
+    }
+    let refused: { fault: Fault; rows: Uint8Array; count: number } | undefined;
+    for (;;) {
+      const answer = registry.admit(
+        database,
+        name,
+        wishes.map(({ wish }) => wish),
+      );
+      if (!('reason' in answer)) {
+        for (const [index, { stage, form }] of wishes.entries()) {
+          stage.refs[form] = answer.columns[index];
+        }
+        return { admitted: answer, refused };
+      }
+      const fault: Fault = { kind: answer.kind, reason: answer.reason };
+      if (answer.kind !== 'conflict' || answer.wish === undefined) return fault;
+      const { stage, form } = present(wishes[answer.wish], 'wish that is refused');
+      refused ??= { fault, rows: new Uint8Array(item.rowCount), count: 0 };
+      refused.count += yield* stage.mark(form, refused.rows);
+      if (refused.count === item.rowCount) return { admitted: undefined, refused };
+      // What only refused rows ask for is not asked for.
+      const kept: StagedWish[] = [];
+      for (const each of wishes) {
+        if (yield* each.stage.stands(each.form, refused.rows)) kept.push(each);
+      }
+      wishes = kept;
+    }
+  }
+
+  /** A batch of the arrays that the item was read into. */
+  *#placeOwn(item: ColumnarItem, { entry }: Admitted): Generator<undefined> {
+    const { rowCount } = item;
+    this.#close(entry.id);
+    const columns: ColumnValues[] = [];
+    this.#owned.push(item);
+    for (const stage of item.stages) {
+      const inPlace = stage.inPlace();
+      if (inPlace !== undefined) {
+        columns.push(...inPlace);
+        continue;
+      }
+      const builders = new Map<number, ColumnBuilder>();
+      this.integersAsFloats += yield* stage.pour(
+        (ref) => {
+          const builder = builders.get(ref.physical.id) ?? new ColumnBuilder(ref, rowCount);
+          builders.set(ref.physical.id, builder);
+          return builder;
+        },
+        0,
+        undefined,
+      );
+      this.#owned.push(...builders.values());
+      for (const builder of builders.values()) columns.push(builder.finish(rowCount));
+      yield;
+    }
+    this.batches.push({
+      measurementId: entry.id,
+      database: this.#options.database,
+      measurement: entry.name,
+      hasIdentity: false,
+      rowCount,
+      times: this.#times(item),
+      columns: columns.sort((a, b) => a.column.physical.id - b.column.physical.id),
+    });
+  }
+
+  #times(item: ColumnarItem): BigInt64Array {
+    const { times, rowCount } = item;
+    if (times !== undefined) return new BigInt64Array(times.buffer, 0, rowCount);
+    const made = new BigInt64Array(rowCount).fill(BigInt(Math.floor(this.#options.nowUs)));
+    this.#owned.push({
+      free: () => {
+        freeMemory(made);
+      },
+    });
+    return made;
+  }
+
+  /** Puts the rows that are not left out behind those of other items of the measurement. */
+  *#join(
+    item: ColumnarItem,
+    { entry }: Admitted,
+    left: Uint8Array | undefined,
+  ): Generator<undefined> {
+    const builder = this.#builder(entry.id, entry.name, item.rowCount);
+    const offset = builder.rowCount;
+    for (const stage of item.stages) {
+      this.integersAsFloats += yield* stage.pour((ref) => builder.field(ref), offset, left);
+    }
+    const { times } = item;
+    const now = Math.floor(this.#options.nowUs);
+    const nowHigh = Math.floor(now / twoTo32);
+    for (let row = 0; row < item.rowCount; row += 1) {
+      if (left?.[row] === 1) continue;
+      if (times === undefined) builder.endRow(0, (now - nowHigh * twoTo32) | 0, nowHigh);
+      else builder.endRow(0, times[row * 2] ?? 0, times[row * 2 + 1] ?? 0);
+      if (row % 16_384 === 16_383) yield;
+    }
+    item.free();
+  }
+
+  #builder(id: number, name: string, rows: number): BatchBuilder {
+    const known = this.#joined.get(id);
+    if (known !== undefined) return known;
+    const room = Math.max(joinedRowsFirst, rows);
+    const builder = new BatchBuilder(id, this.#options.database, name, room, false);
+    this.#joined.set(id, builder);
+    return builder;
+  }
+
+  /** Ends the joined batch of a measurement, so that its rows stand before those to come. */
+  #close(id: number): void {
+    const builder = this.#joined.get(id);
+    if (builder === undefined) return;
+    this.#joined.delete(id);
+    this.#finished.push(builder);
+    const columns = builder.finish();
+    for (;;) {
+      const step = columns.next();
+      if (step.done !== true) continue;
+      this.batches.push(step.value);
+      return;
+    }
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * MessagePack in all the shapes in which Arc takes it, to typed columns: columnar and row maps,
+ * alone, in lists, in batches, in lists of those. A bad item costs that item only. Main thread;
+ * several requests may be in the making, each gives way to the others every few milliseconds.
+ */
+import { GatewayError } from '../../../base/errors/gateway-error.ts';
+import type { RowAdmission } from '../../../storage/catalog/row-admission.ts';
+import { SeriesCaches } from '../series-cache.ts';
+import type { Decoded, DecodeOptions } from '../types.ts';
+import { MessagePass } from './message-pass.ts';
+import type { RowSerials } from './row-scanner.ts';
+
+export interface MessagePackDecoderOptions {
+  readonly registry: RowAdmission;
+  /** Monotonic milliseconds; when to give way. */
+  monotonicMs(): number;
+  /** Any number; makes the hash tables hard to attack. */
+  readonly seed: number;
+  /** Memory for what is remembered of series, about. */
+  readonly cacheBytesMax: number;
+}
+
+/** Milliseconds of work after which others get a turn. */
+const workMs = 4;
+
+export class MessagePackDecoder {
+  readonly #options: MessagePackDecoderOptions;
+  readonly #caches: SeriesCaches;
+  readonly #serials: RowSerials = { row: 0 };
+  #requests = 0;
+
+  constructor(options: MessagePackDecoderOptions) {
+    this.#options = options;
+    this.#caches = new SeriesCaches(options.cacheBytesMax, options.seed);
+  }
+
+  /**
+   * The rows of `body` that were taken, and the items that were not.
+   * @throws HF_BODY_UNREADABLE if nothing in it can be read
+   */
+  async decode(body: Uint8Array, options: DecodeOptions): Promise<Decoded> {
+    const { registry, monotonicMs, seed } = this.#options;
+    this.#requests += 1;
+    const pass = new MessagePass(body, options, {
+      registry,
+      caches: this.#caches,
+      serials: this.#serials,
+      seed,
+      request: this.#requests,
+    });
+    try {
+      const run = pass.run();
+      let startedMs = monotonicMs();
+      for (;;) {
+        const step = run.next();
+        if (step.done === true) {
+          const { unreadable } = pass;
+          if (unreadable !== undefined) {
+            throw new GatewayError(
+              'HF_BODY_UNREADABLE',
+              `Invalid MessagePack payload: ${unreadable}`,
+            );
+          }
+          return pass.result(step.value);
+        }
+        if (monotonicMs() - startedMs < workMs) continue;
+        await options.yieldNow();
+        startedMs = monotonicMs();
+      }
+    } catch (error) {
+      pass.free();
+      throw error;
+    } finally {
+      pass.release();
+    }
+  }
+}
