@@ -11,6 +11,7 @@ import type { MeasurementSchema } from '../../src/base/model/schema.ts';
 import { tableScan, type TableScan } from '../../src/query/child/table-scan.ts';
 import type { FileEntry, HotFile } from '../../src/query/child/wire.ts';
 import type { TimeRange } from '../../src/query/sql/scan-terms.ts';
+import type { TagBound } from '../../src/query/sql/tag-bounds.ts';
 import { column } from './query-rig.ts';
 import {
   versionOf,
@@ -94,6 +95,8 @@ export interface ScanOptions {
   readonly fileFlagsAs?: (flags: number) => number;
   /** Files that are left out of the scan. */
   readonly pruned?: (rows: readonly StoredRow[]) => boolean;
+  /** Conditions that the query of `where` proves. */
+  readonly tags?: readonly TagBound[];
   /** Condition on the scan's rows, in SQL. */
   readonly where?: string;
 }
@@ -173,10 +176,10 @@ export class VersionScan {
   }
 
   scanOf(files: readonly FileEntry[], hot: readonly HotFile[], options: ScanOptions): TableScan {
-    const { range } = options;
+    const { range, tags = [] } = options;
     const columns = { words: new Set(options.columns.map(foldedWord)), all: false };
     const dataDirectory = this.#directory;
-    return tableScan({ schema: pointSchema, files, hot, columns, range, dataDirectory }, 0);
+    return tableScan({ schema: pointSchema, files, hot, columns, range, tags, dataDirectory }, 0);
   }
 
   async #bind(lists: TableScan['lists']): Promise<void> {

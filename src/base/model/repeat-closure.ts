@@ -46,6 +46,7 @@ export function closeOverRepeats<T extends VersionSource>(
   seeds: readonly T[],
   all: readonly T[],
 ): readonly T[] {
+  if (seeds.length === 0) return [];
   const hours = byHour(all);
   const closed = new Set(seeds);
   const open = [...closed];

@@ -122,7 +122,8 @@ export class QueryRun {
       const hot = await this.#heldColumns(connection, source);
       const { schema } = source;
       const files = index.filesAt(schema.id, this.#request.commit, range);
-      const parts = { schema, files, hot, columns, range, dataDirectory };
+      const { tags } = table;
+      const parts = { schema, files, hot, columns, range, tags, dataDirectory };
       const { scan, lists } = tableScan(parts, variables);
       for (const [variable, paths] of lists) {
         await connection.run(`SET VARIABLE ${variable} = [${paths.map(quoteText).join(', ')}]`);

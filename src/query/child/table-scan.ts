@@ -5,6 +5,7 @@
 import type { MeasurementSchema } from '../../base/model/schema.ts';
 import { buildScan, type Scan, type ScanColumns } from '../sql/scan.ts';
 import type { FileGroup, TimeRange } from '../sql/scan-terms.ts';
+import type { TagBound } from '../sql/tag-bounds.ts';
 import { splitSources, type RowSource } from './split-sources.ts';
 import type { FileEntry, HotFile } from './wire.ts';
 
@@ -15,6 +16,7 @@ export interface TableParts {
   readonly hot: readonly HotFile[];
   readonly columns: ScanColumns;
   readonly range: TimeRange;
+  readonly tags: readonly TagBound[];
   readonly dataDirectory: string;
 }
 
@@ -26,7 +28,7 @@ export interface TableScan {
 
 /** @param firstVariable number of the first variable that no other table of the query has */
 export function tableScan(parts: TableParts, firstVariable: number): TableScan {
-  const { schema, files, hot, columns, range, dataDirectory } = parts;
+  const { schema, files, hot, columns, range, tags, dataDirectory } = parts;
   const lists = new Map<string, string[]>();
   const grouped = (sources: readonly RowSource[]): readonly FileGroup[] => {
     const groups = new Map<string, { group: FileGroup; paths: string[] }>();
@@ -48,5 +50,5 @@ export function tableScan(parts: TableParts, firstVariable: number): TableScan {
     older: grouped(split.older),
     versions: grouped(split.versions),
   };
-  return { scan: buildScan(schema, sources, columns, range), lists };
+  return { scan: buildScan(schema, sources, columns, { range, tags }), lists };
 }

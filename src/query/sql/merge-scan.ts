@@ -4,8 +4,8 @@
  * I1. A point is its series and time: the values of all physical tag columns of the measurement,
  *     where null and empty text are the same absent tag, and the microsecond.
  * I2. Merging is by logical column: the newest version with a value in any part supplies all parts.
- * I3. Conditions of the query never come in here, only bounds on time: a version that breaks a
- *     condition on a field still hides the older one that would not.
+ * I3. Of the query's conditions only those on time and tags come in here: a version that breaks one
+ *     on a field still hides the older one that would not.
  *
  * Rows of `versions` are grouped, which takes memory for each of them. Rows of `older` only stream
  * past the result, since each of their points stands there once and is older than every version. So
@@ -15,6 +15,7 @@
  * a field that the query names), v (version).
  */
 import type { LogicalColumn, MeasurementSchema, PhysicalColumn } from '../../base/model/schema.ts';
+import { foldName } from '../../base/model/names.ts';
 import { versionColumn } from '../../base/model/versions.ts';
 import {
   columnSql,
@@ -27,7 +28,8 @@ import {
   type TimeRange,
 } from './scan-terms.ts';
 import type { NamedPart } from './scan-columns.ts';
-import { quoteName } from './tokens.ts';
+import type { TagBound } from './tag-bounds.ts';
+import { quoteName, quoteText } from './tokens.ts';
 
 export interface MergeTarget {
   readonly schema: MeasurementSchema;
@@ -35,12 +37,15 @@ export interface MergeTarget {
   readonly shown: readonly LogicalColumn[];
   readonly parts: readonly NamedPart[];
   readonly range: TimeRange;
+  readonly tags: readonly TagBound[];
 }
 
 /** What a row has inside the branch. */
 interface Terms {
   readonly keys: readonly PhysicalColumn[];
   readonly fields: readonly FieldTerm[];
+  /** Rows of points that the query asks for have one of the texts in each of these. */
+  readonly bounds: readonly (readonly [PhysicalColumn, readonly string[]])[];
 }
 
 interface FieldTerm {
@@ -52,12 +57,27 @@ interface FieldTerm {
 const keyName = (part: PhysicalColumn) => `k${String(part.id)}`;
 const partName = (part: PhysicalColumn) => `p${String(part.id)}`;
 
-function termsOf({ schema, shown, parts }: MergeTarget): Terms {
+/** The bounds that are about tags which hold nothing but text. */
+function textBounds(
+  tags: readonly LogicalColumn[],
+  bounds: readonly TagBound[],
+): readonly (readonly [PhysicalColumn, readonly string[]])[] {
+  return bounds.flatMap(({ column, values }) => {
+    const name = foldName(column);
+    const tag = tags.find(({ sqlName }) => foldName(sqlName) === name);
+    const [part] = tag?.parts ?? [];
+    const isText = tag?.parts.length === 1 && part?.type === 'string';
+    return isText ? [[part, values] as const] : [];
+  });
+}
+
+function termsOf({ schema, shown, parts, tags: bounds }: MergeTarget): Terms {
   const tags = schema.columns.filter((column) => column.kind === 'tag');
   const asked = new Set([...shown, ...parts.map(({ column }) => column)]);
   const fields = [...asked].filter((column) => column.kind !== 'tag');
   return {
     keys: tags.flatMap((column) => column.parts),
+    bounds: textBounds(tags, bounds),
     fields: fields.map((column, index) => ({
       name: `f${String(index)}`,
       column,
@@ -69,7 +89,7 @@ function termsOf({ schema, shown, parts }: MergeTarget): Terms {
 /** Rows of `groups` as terms. */
 function rowsSql(
   groups: readonly FileGroup[],
-  { keys, fields }: Terms,
+  { keys, fields, bounds }: Terms,
   range: TimeRange,
   more: readonly string[],
 ): string {
@@ -88,7 +108,10 @@ function rowsSql(
       ),
       ...more,
     ];
-    return `SELECT ${items.join(', ')} ${sourceSql(group, range)}`;
+    const conditions = bounds.map(([part, values]) => {
+      return `${partSql(part, ids)} IN (${values.map(quoteText).join(', ')})`;
+    });
+    return `SELECT ${items.join(', ')} ${sourceSql(group, range, conditions)}`;
   });
   return branches.join(' UNION ALL ');
 }

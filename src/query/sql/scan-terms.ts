@@ -70,18 +70,23 @@ export function partSql(part: PhysicalColumn, ids: ReadonlySet<number>): string 
   return ids.has(part.id) ? quoteName(part.name) : `CAST(NULL AS ${sqlTypes[part.type]})`;
 }
 
-function boundsSql(range: TimeRange): string {
+function boundsSql(range: TimeRange, more: readonly string[]): string {
   const conditions: string[] = [];
   const instant = (us: bigint) => `CAST(make_timestamp(${String(us)}) AS TIMESTAMPTZ)`;
   if (range.from !== undefined) conditions.push(`"time" >= ${instant(range.from)}`);
   if (range.to !== undefined) conditions.push(`"time" <= ${instant(range.to)}`);
+  conditions.push(...more);
   return conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
 }
 
-/** FROM and WHERE: the rows of a group's files that lie in `range`. */
-export function sourceSql({ variable }: FileGroup, range: TimeRange): string {
+/** FROM and WHERE: the rows of a group's files that lie in `range` and meet `conditions`. */
+export function sourceSql(
+  { variable }: FileGroup,
+  range: TimeRange,
+  conditions: readonly string[] = [],
+): string {
   const source = `read_parquet(getvariable('${variable}'), hive_partitioning = false)`;
-  return `FROM ${source}${boundsSql(range)}`;
+  return `FROM ${source}${boundsSql(range, conditions)}`;
 }
 
 /** An instant as the files hold it, as SQL shows it. */

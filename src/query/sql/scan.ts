@@ -20,12 +20,20 @@ import {
   type ScanSources,
   type TimeRange,
 } from './scan-terms.ts';
+import type { TagBound } from './tag-bounds.ts';
 import { quoteName } from './tokens.ts';
 
 export interface ScanColumns {
   /** Folded words of the query; columns beyond them are left out unless `all`. */
   readonly words: ReadonlySet<string>;
   readonly all: boolean;
+}
+
+/** What the query proves of every row that counts. */
+export interface ScanBounds {
+  readonly range: TimeRange;
+  /** By column as written; those that are no tags are left to the query. */
+  readonly tags: readonly TagBound[];
 }
 
 export interface Scan {
@@ -39,7 +47,7 @@ export function buildScan(
   schema: MeasurementSchema,
   sources: ScanSources,
   columns: ScanColumns,
-  range: TimeRange,
+  { range, tags }: ScanBounds,
 ): Scan {
   const shown = shownColumns(schema).filter(
     (column) => columns.all || columns.words.has(foldName(column.sqlName)),
@@ -59,7 +67,7 @@ export function buildScan(
     (group) => `${select(shownTime('"time"'), group.columnIds)} ${sourceSql(group, range)}`,
   );
   if (sources.versions.length > 0) {
-    branches.push(mergeSql({ schema, shown, parts, range }, sources));
+    branches.push(mergeSql({ schema, shown, parts, range, tags }, sources));
   }
   if (branches.length === 0) {
     branches.push(`${select('CAST(NULL AS TIMESTAMP)', new Set())} WHERE false`);

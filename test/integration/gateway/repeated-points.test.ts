@@ -145,3 +145,42 @@ void t.test('an old value that was overwritten is found by no condition', async 
     ['b', 99, null],
   ]);
 });
+
+void t.test(
+  'a point that is written again and again is one row that never goes back',
+  async (t) => {
+    const gateway = await RealGateway.start(t, flags);
+    const newest = "SELECT v FROM d.counter WHERE site = 'a'";
+    const write = (value: number) => {
+      // Rows around it fill buffers, so that versions lie in several files and chunks.
+      const others = Array.from({ length: 12 }, (_, row) => {
+        return `counter,site=b v=${row}i ${base + value * 100 + row}`;
+      });
+      return gateway.write([...others, `counter,site=a v=${value}i ${base}`].join('\n'));
+    };
+    t.equal((await write(0)).status, 204);
+    const faults: string[] = [];
+    let isOver = false;
+    const writing = (async () => {
+      for (let value = 1; !isOver; value += 1) {
+        const { status, text } = await write(value);
+        if (status !== 204) faults.push(`${status} ${text}`);
+        const rows = await gateway.select(newest);
+        if (rows.length !== 1 || rows[0]?.[0] !== BigInt(value)) {
+          faults.push(`after ${value} was answered: ${String(rows)}`);
+        }
+      }
+    })();
+    let last = -1n;
+    while (!isOver) {
+      const rows = await gateway.select(newest);
+      const value = rows[0]?.[0];
+      if (rows.length !== 1 || typeof value !== 'bigint' || value < last) {
+        faults.push(`after ${last} was seen: ${String(rows)}`);
+      } else last = value;
+      isOver = faults.length > 5 || (await gateway.status()).buffers.flushes >= 8;
+    }
+    await writing;
+    t.same(faults.slice(0, 3), []);
+  },
+);

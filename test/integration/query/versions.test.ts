@@ -75,6 +75,15 @@ await t.test('columns, types, counts and order are as if there were no repeats',
   t.same(summarized, [['time'], ['site'], ['p'], ['q']]);
 });
 
+await t.test('conditions on tags hold before and after the merge', async (t) => {
+  const p = (where: string) => rig.rows(`SELECT p FROM power WHERE ${where} ORDER BY time`);
+  t.same(await p("site = 'a'"), [[90], [10], [50]]);
+  t.same(await p("SITE IN ('a', 'b') AND p < 80"), [[10], [50]]);
+  t.same(await p("site = 'b'"), []);
+  t.same(await p('site IS NULL'), [[92]]);
+  t.same(await p("site = 'a' AND p > 80"), [[90]]);
+});
+
 await t.test('the version of a row cannot be asked for', async (t) => {
   for (const sql of ['SELECT _seq FROM power', 'SELECT p FROM power WHERE _seq > 0']) {
     await t.rejects(rig.rows(sql), { code: 'HF_QUERY_INVALID', message: /_seq/ }, sql);
@@ -117,4 +126,17 @@ await t.test('hot chunks overlay files, and each other within their buffer', asy
   });
   t.same(await rig.rows('SELECT p FROM power ORDER BY time'), [[4], [10], [92], [3], [2], [50]]);
   t.same(await rig.rows('SELECT p FROM power WHERE p < 3'), [[2]]);
+});
+
+await t.test('a measurement without tags has one series', async (t) => {
+  const columns = [column('field', 'v', { id: 0, name: 'v', type: 'int64' })];
+  rig.addMeasurement({ id: 17, database: 'default', name: 'bare', columns });
+  const file = (rows: string, names: string) => ({
+    select: `SELECT * FROM (VALUES ${rows}) r(${names})`,
+    columnIds: [0],
+  });
+  await rig.addFile(17, file('(1, 1::BIGINT), (2, 2)', 't, v'));
+  const flags = fileFlags.repeat;
+  await rig.addFile(17, { ...file('(2, 5::BIGINT, 7::BIGINT), (3, 6, 8)', 't, v, _seq'), flags });
+  t.same(await rig.rows('SELECT v FROM bare ORDER BY time'), [[1], [5], [6]]);
 });

@@ -64,6 +64,13 @@ const options: fc.Arbitrary<ScanOptions> = fc.record({
     to: fc.option(instant, { nil: undefined }),
   }),
   columns: fc.subarray([...answerColumns]),
+  tags: fc.array(
+    fc.record({
+      column: fc.constantFrom('a', 'B', 's'),
+      values: fc.uniqueArray(fc.constantFrom('p', 'q', 'u', 'none'), { minLength: 1 }),
+    }),
+    { maxLength: 2 },
+  ),
   rowsInChunk: fc.integer({ min: 1, max: 6 }),
 });
 
@@ -84,7 +91,12 @@ async function answers(history: VersionHistory, ask: ScanOptions): Promise<boole
 await t.test('every scan gives the answer of the model', { timeout: 120_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 24 }), options, async (steps, ask) => {
-      return answers(historyOf(steps), ask);
+      const columns = [...new Set([...ask.columns, 'a', 'b', 's'] as const)];
+      const where = (ask.tags ?? []).map(({ column, values: texts }) => {
+        return `${column} IN (${texts.map((text) => `'${text}'`).join(', ')})`;
+      });
+      const bound = { ...ask, columns, where: ['true', ...where].join(' AND ') };
+      return answers(historyOf(steps), where.length === 0 ? ask : bound);
     }),
     { numRuns: 100 },
   );
