@@ -22,6 +22,7 @@ import { flushLimits } from './buffer/flush-policy.ts';
 import { Flusher } from './buffer/flusher.ts';
 import { HotChunks } from './buffer/hot-chunks.ts';
 import { MeasurementBuffers } from './buffer/measurement-buffers.ts';
+import { SeriesMarks } from './buffer/series-marks.ts';
 import { LineDecoder } from './decode/line-protocol.ts';
 import { MessagePackDecoder } from './decode/msgpack/message-pack.ts';
 import { rejectedBatch } from './decode/rejected-rows.ts';
@@ -67,6 +68,9 @@ const unsyncedMsMax = 4000;
 
 const seriesCacheBytesMax = 32 * 1024 * 1024;
 
+/** Share of `ingest.memory` for the marks that tell late rows from repeated ones. */
+const marksShareMax = 1 / 16;
+
 /** A day: who has not heard of its request by then does not try it again. */
 const keyAgeUsMax = 86_400_000_000;
 
@@ -76,6 +80,10 @@ const flushTimes = { tickMs: 250, retryMsMin: 500, retryMsMax: 30_000 } as const
 export function assembleIntake(deps: IntakeDeps): Intake {
   const { clock, commits, encoder, files } = deps;
   const { ingest, wal } = deps.config;
+  const marks = new SeriesMarks(commits.seed.files, {
+    bytesMax: Math.floor(ingest.memoryBytes * marksShareMax),
+    hashSeed: randomInt(2 ** 31),
+  });
   const buffers = new MeasurementBuffers(clock, {
     positions: commits.seed.positions,
     lowWater: commits.seed.lowWater,
@@ -83,9 +91,10 @@ export function assembleIntake(deps: IntakeDeps): Intake {
     bufferBytesMax: flushLimits(ingest, wal).bufferBytesMax,
     memoryBytesMax: ingest.memoryBytes,
     hashSeed: randomInt(2 ** 31),
+    marks,
   });
   const hot = new HotChunks({ buffers, encoder, files }, { directories: deps.hotDirectories });
-  const admission = makeAdmission(deps, () => buffers.bytes + hot.bytes);
+  const admission = makeAdmission(deps, () => buffers.bytes + marks.bytes + hot.bytes);
   const keys = makeKeys(deps);
   const hours = keyHours(commits.seed.files, clock.wallUs(), keyAgeUsMax);
   const loadKeys = (ask: AskInternal) =>

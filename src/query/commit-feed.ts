@@ -23,8 +23,8 @@ const batchLength = 2 ** 20;
 const retryMs = 1000;
 
 function entryOf(file: FileFacts): FileEntry {
-  const { id, measurementId, path, hours, columns } = file;
-  return { id, measurementId, path, hours, columns };
+  const { id, measurementId, path, hours, flags, columns } = file;
+  return { id, measurementId, path, hours, flags, columns };
 }
 
 function changeOf(commit: Commit): FileChange {

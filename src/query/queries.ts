@@ -286,8 +286,8 @@ function startsAnew(error: unknown): boolean {
 
 function tableSource(schema: TableSource['schema'], chunks: HotSet['chunks']): TableSource {
   const own = chunks.filter((chunk) => chunk.measurementId === schema.id);
-  const hot = own.map(({ path, columns }) => {
-    return { path, columnIds: columns.map((column) => column.physical.id) };
+  const hot = own.map(({ columns, ...chunk }) => {
+    return { ...chunk, columnIds: columns.map((column) => column.physical.id) };
   });
   return { schema, hot };
 }

@@ -2,12 +2,25 @@
  * What the query wing needs of the rest of the gateway, filled in by gateway.ts. Everything here is
  * called on the main thread.
  */
-import type { CommitEvent, FileFacts } from '../base/model/commit.ts';
+import type { CommitEvent, FileFacts, HourSpan } from '../base/model/commit.ts';
 import type { ColumnRef, MeasurementSchema } from '../base/model/schema.ts';
 
 /** A hot chunk: rows of one buffer that no committed file holds yet (commit-protocol P15). */
 export interface HotChunk {
   readonly measurementId: number;
+  /** Then the chunk has the column `_seq` (base/model/versions.ts). */
+  readonly hasIdentity: boolean;
+  /** Rows of one buffer share it; versions of a point in one buffer may lie in several chunks. */
+  readonly bufferId: number;
+  /** Ascending by hour. */
+  readonly hours: readonly HourSpan[];
+  /** UTC hours since 1970 in which rows are repeats: other buffers or files may have versions. */
+  readonly repeatHours: readonly number[];
+  /**
+   * UTC hours in which a point of this chunk has an earlier version in this chunk or in another
+   * one of the same buffer that covers earlier rows.
+   */
+  readonly doubledHours: readonly number[];
   /** Absolute path of a Parquet file that stays until the set is released. */
   readonly path: string;
   /** Columns that it may hold. */

@@ -2,7 +2,8 @@
 import { GatewayError } from '../base/errors/gateway-error.ts';
 import type { LogicalColumn } from '../base/model/schema.ts';
 import type { ShowStatement } from './sql/show.ts';
-import { namedParts, shownColumns, shownType } from './sql/scan.ts';
+import { namedParts, shownColumns } from './sql/scan-columns.ts';
+import { shownType } from './sql/scan-terms.ts';
 import {
   resolveDatabase,
   resolveMeasurement,

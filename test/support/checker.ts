@@ -4,12 +4,17 @@
  * after a recovery it lists every broken promise:
  *
  * - each acknowledged request, and each that a query has shown, is there, whole;
- * - each request is there whole or not at all, each row once, each value exact, nothing invented;
+ * - each request is there whole or not at all, each value exact, nothing invented;
+ * - each point (series and time) stands once, and each of its fields has the value of the last
+ *   request that is there and wrote that field;
  * - what is there is a prefix of the log's order.
  *
- * Requests are known by small numbers. No two rows sent share series and time.
+ * Requests are known by small numbers. The versions of a point are sent one after the other, in the
+ * order of their numbers: each only after the answer, if any, to the one before. Which requests are
+ * there is told by their values: no two requests write the same value to a field of a point, unless
+ * the second is the first one sent again.
  */
-import { rowKey, rowText, type PlainRow } from './plain-row.ts';
+import { rowKey, rowText, valueText, type PlainRow, type PlainValue } from './plain-row.ts';
 
 export type ProblemKind = 'lost' | 'torn' | 'doubled' | 'broken' | 'invented' | 'disordered';
 
@@ -29,33 +34,46 @@ export interface Expectation {
   readonly order?: readonly (readonly number[])[];
 }
 
+interface Version {
+  readonly request: number;
+  readonly fields: Readonly<Record<string, PlainValue>>;
+}
+
+/** A field of a point: what it holds and who wrote that last. */
+interface Held {
+  readonly value: PlainValue;
+  readonly request: number;
+}
+
 export class DurabilityModel {
-  readonly #requestOfText = new Map<string, number>();
-  readonly #requestOfKey = new Map<string, number>();
-  readonly #rowCounts = new Map<number, number>();
+  /** By point, in the order in which they were sent. */
+  readonly #versions = new Map<string, Version[]>();
+  /** Points that a request wrote, one for each of its rows. */
+  readonly #keys = new Map<number, readonly string[]>();
 
   get requestCount(): number {
-    return this.#rowCounts.size;
+    return this.#keys.size;
   }
 
   /** Call before the request leaves. */
   sent(request: number, rows: readonly PlainRow[]): void {
-    if (this.#rowCounts.has(request)) throw new Error(`request ${request} was sent twice`);
-    this.#rowCounts.set(request, rows.length);
+    if (this.#keys.has(request)) throw new Error(`request ${request} was sent twice`);
+    this.#keys.set(request, rows.map(rowKey));
     for (const row of rows) {
       const key = rowKey(row);
-      if (this.#requestOfKey.has(key)) throw new Error(`point sent twice: ${key}`);
-      this.#requestOfKey.set(key, request);
-      this.#requestOfText.set(rowText(row), request);
+      const versions = this.#versions.get(key) ?? [];
+      const last = versions.at(-1)?.request ?? 0;
+      if (last > request) throw new Error(`request ${request} comes after ${last} for ${key}`);
+      versions.push({ request, fields: row.fields });
+      this.#versions.set(key, versions);
     }
   }
 
-  /** Requests of which at least one row is among `rows`. */
+  /** Requests of which `rows` show a value. */
   requestsIn(rows: readonly PlainRow[]): ReadonlySet<number> {
     const found = new Set<number>();
     for (const row of rows) {
-      const request = this.#requestOfKey.get(rowKey(row));
-      if (request !== undefined) found.add(request);
+      for (const request of this.#tracesIn(row)) found.add(request);
     }
     return found;
   }
@@ -63,56 +81,126 @@ export class DurabilityModel {
   /** Everything that is wrong with `rows` as the whole content after a recovery; empty if right. */
   check(rows: readonly PlainRow[], expectation: Expectation): readonly Problem[] {
     const problems: Problem[] = [];
-    const counts = this.#countRows(rows, problems);
-    for (const [request, count] of counts) {
-      const expected = this.#rowCounts.get(request) ?? 0;
-      if (count < expected) {
-        problems.push({ kind: 'torn', request, detail: `${count} of ${expected} rows` });
-      }
+    const content = this.#points(rows, problems);
+    const traced = this.requestsIn([...content.values()]);
+    const present = new Set([...expectation.promised, ...traced]);
+    const missing = new Map<number, number>();
+    const shown = new Map<number, number>();
+    for (const [key, versions] of this.#versions) {
+      this.#checkPoint(content.get(key), versions, present, { missing, shown });
     }
-    for (const request of expectation.promised) {
-      if (!counts.has(request)) problems.push({ kind: 'lost', request, detail: 'was promised' });
+    for (const [request, count] of missing) {
+      const rowCount = this.#keys.get(request)?.length ?? 0;
+      const isTorn = traced.has(request) || (shown.get(request) ?? 0) > 0;
+      problems.push(
+        isTorn
+          ? { kind: 'torn', request, detail: `${count} of ${rowCount} rows lack a value` }
+          : { kind: 'lost', request, detail: 'was promised' },
+      );
     }
-    for (const run of expectation.order ?? []) checkPrefix(run, counts, problems);
+    for (const run of expectation.order ?? []) this.#checkPrefix(run, present, problems);
     return problems;
   }
 
-  /** Distinct right rows per request. */
-  #countRows(rows: readonly PlainRow[], problems: Problem[]): ReadonlyMap<number, number> {
-    const counts = new Map<number, number>();
-    const met = new Set<string>();
+  /**
+   * The first requests that wrote the values of the row. A later one that wrote the same was sent
+   * again at once, as it was: which of the two is there makes no difference.
+   */
+  #tracesIn(row: PlainRow): readonly number[] {
+    const versions = this.#versions.get(rowKey(row)) ?? [];
+    return Object.entries(row.fields).flatMap(([field, value]) => {
+      const text = valueText(value);
+      return versions.find(({ fields }) => hasValue(fields, field, text))?.request ?? [];
+    });
+  }
+
+  /** The rows by point; notes those that nobody sent, stand twice or hold what nobody wrote. */
+  #points(rows: readonly PlainRow[], problems: Problem[]): ReadonlyMap<string, PlainRow> {
+    const content = new Map<string, PlainRow>();
     for (const row of rows) {
-      const text = rowText(row);
-      const request = this.#requestOfText.get(text);
-      if (request === undefined) {
-        const owner = this.#requestOfKey.get(rowKey(row));
-        problems.push({
-          kind: owner === undefined ? 'invented' : 'broken',
-          request: owner,
-          detail: text.slice(0, 400),
+      const key = rowKey(row);
+      const versions = this.#versions.get(key);
+      const detail = rowText(row).slice(0, 400);
+      const request = versions?.at(-1)?.request;
+      if (versions === undefined) problems.push({ kind: 'invented', request, detail });
+      else if (content.has(key)) problems.push({ kind: 'doubled', request, detail });
+      else {
+        content.set(key, row);
+        const isBroken = Object.entries(row.fields).some(([field, value]) => {
+          const text = valueText(value);
+          return !versions.some(({ fields }) => hasValue(fields, field, text));
         });
-      } else if (met.has(text)) {
-        problems.push({ kind: 'doubled', request, detail: text.slice(0, 400) });
-      } else {
-        met.add(text);
-        counts.set(request, (counts.get(request) ?? 0) + 1);
+        if (isBroken) problems.push({ kind: 'broken', request, detail });
       }
     }
-    return counts;
+    return content;
+  }
+
+  /** Counts, by request, rows of which a value that should be shown is, or is not. */
+  #checkPoint(
+    row: PlainRow | undefined,
+    versions: readonly Version[],
+    present: ReadonlySet<number>,
+    counts: { readonly missing: Map<number, number>; readonly shown: Map<number, number> },
+  ): void {
+    const missing = new Set<number>();
+    const shown = new Set<number>();
+    for (const [field, { value, request }] of Object.entries(folded(versions, present))) {
+      const isShown = row !== undefined && hasValue(row.fields, field, valueText(value));
+      (isShown ? shown : missing).add(request);
+    }
+    for (const request of missing) add(counts.missing, request);
+    for (const request of shown) if (!missing.has(request)) add(counts.shown, request);
+  }
+
+  #checkPrefix(run: readonly number[], present: ReadonlySet<number>, problems: Problem[]): void {
+    const end = run.findIndex((request) => !present.has(request) && this.#isTold(request, present));
+    if (end === -1) return;
+    for (const request of run.slice(end).filter((one) => present.has(one))) {
+      const detail = `is there, but request ${run[end]}, earlier in the log, is not`;
+      problems.push({ kind: 'disordered', request, detail });
+    }
+  }
+
+  /** True if the content would be another one with this request in it. */
+  #isTold(request: number, present: ReadonlySet<number>): boolean {
+    const withIt = new Set([...present, request]);
+    return (this.#keys.get(request) ?? []).some((key) => {
+      const versions = this.#versions.get(key) ?? [];
+      return foldedText(versions, withIt) !== foldedText(versions, present);
+    });
   }
 }
 
-function checkPrefix(
-  run: readonly number[],
-  present: ReadonlyMap<number, number>,
-  problems: Problem[],
-): void {
-  const end = run.findIndex((request) => !present.has(request));
-  if (end === -1) return;
-  for (const request of run.slice(end).filter((one) => present.has(one))) {
-    const detail = `is there, but request ${run[end]}, earlier in the log, is not`;
-    problems.push({ kind: 'disordered', request, detail });
+function hasValue(
+  fields: Readonly<Record<string, PlainValue>>,
+  field: string,
+  text: string,
+): boolean {
+  const value = fields[field];
+  return value !== undefined && valueText(value) === text;
+}
+
+/** Fields of a point as the present requests leave them. */
+function folded(
+  versions: readonly Version[],
+  present: ReadonlySet<number>,
+): Readonly<Record<string, Held>> {
+  const held: Record<string, Held> = {};
+  for (const { request, fields } of versions) {
+    if (!present.has(request)) continue;
+    for (const [field, value] of Object.entries(fields)) held[field] = { value, request };
   }
+  return held;
+}
+
+function foldedText(versions: readonly Version[], present: ReadonlySet<number>): string {
+  const fields = Object.entries(folded(versions, present));
+  return JSON.stringify(fields.map(([field, { value }]) => [field, valueText(value)]).sort());
+}
+
+function add(counts: Map<number, number>, request: number): void {
+  counts.set(request, (counts.get(request) ?? 0) + 1);
 }
 
 /** Counts per kind, such as `lost 3, torn 1`, and the first few in full. */

@@ -1,7 +1,10 @@
 /**
  * Makes seeded write requests in line protocol together with the rows that they mean. Measurements
  * of several shapes and types, awkward names and strings, in-order and late rows over many hours,
- * before 1970 too; no two rows share series and time, so nothing is merged and nothing may vanish.
+ * before 1970 too. Rows of shapes that are `rewritten` come again: whole, field by field, several
+ * times in one request, at once or much later, with their tags in another order; and whole requests
+ * are sent again as they were. Points are rewritten only in the lane that wrote them first, so the
+ * order of their versions is that of the requests' numbers. All other points come once.
  */
 import type { PlainRow, PlainValue } from './plain-row.ts';
 import type { Random } from './random.ts';
@@ -32,7 +35,9 @@ export interface LoadShape {
   readonly weight: number;
   /** Added to the time of all its rows, in hours. */
   readonly shiftHours: number;
-  fields(random: Random, padding: string): Record<string, PlainValue | Unsigned>;
+  /** Its points come again; each value of `fields` is made of `unique`, which no other row has. */
+  readonly rewritten?: boolean;
+  fields(random: Random, padding: string, unique: bigint): Record<string, PlainValue | Unsigned>;
 }
 
 /** Written with the suffix `u`. */
@@ -87,6 +92,22 @@ export const loadShapes: readonly LoadShape[] = [
     }),
   },
   {
+    database: 'plant',
+    measurement: 'state',
+    tags: ['unit', 'Area', 'line'],
+    tagValues: ['x', 'y', ''],
+    weight: 5,
+    shiftHours: 0,
+    rewritten: true,
+    fields: (random, padding, unique) => ({
+      // Either part of one logical column: the newest version clears the other part.
+      level: random.chance(0.5) ? unique : Number(unique) + 0.5,
+      count: unique,
+      text: `t${unique}${padding}`,
+      note: `n${unique}`,
+    }),
+  },
+  {
     database: 'Lab "2"',
     measurement: 'sparse',
     tags: [],
@@ -112,9 +133,23 @@ const hourUs = 3_600_000_000n;
 /** Rows are this far apart; with it 3 million rows stay free of repeats whatever their hour. */
 const stepUs = 1_001n;
 
+/** A series and time that has been written. */
+interface Point {
+  readonly shape: LoadShape;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly time: bigint;
+}
+
+/** What one lane has sent. */
+interface Lane {
+  readonly points: Point[];
+  last: Omit<LoadRequest, 'number'> | undefined;
+}
+
 export class LoadMaker {
   readonly #random: Random;
   readonly #options: LoadOptions;
+  readonly #lanes = new Map<number, Lane>();
   #rowCount = 0;
   #requestCount = 0;
 
@@ -123,24 +158,49 @@ export class LoadMaker {
     this.#options = options;
   }
 
-  next(): LoadRequest {
+  /** @param number of the lane; its last request has been answered, or never will be */
+  next(number = 0): LoadRequest {
+    const random = this.#random;
     this.#requestCount += 1;
-    const database = this.#random.pick(loadShapes).database;
+    const lane = this.#lanes.get(number) ?? { points: [], last: undefined };
+    this.#lanes.set(number, lane);
+    if (lane.last !== undefined && random.chance(0.05)) {
+      return { ...lane.last, number: this.#requestCount };
+    }
+    const { database } = random.pick(loadShapes);
     const shapes = loadShapes
       .filter((shape) => shape.database === database)
       .flatMap((shape) => Array.from({ length: shape.weight }, () => shape));
-    const count = 1 + this.#random.below(this.#options.rowsMax);
+    const count = 1 + random.below(this.#options.rowsMax);
     const lines: string[] = [];
     const rows: PlainRow[] = [];
     for (let index = 0; index < count; index += 1) {
-      const { line, row } = this.#makeRow(this.#random.pick(shapes));
+      const shape = random.pick(shapes);
+      const point = this.#pickPoint(shape, lane);
+      const { line, row } = this.#makeRow(point);
       lines.push(line);
       rows.push(row);
     }
-    return { number: this.#requestCount, database, body: lines.join('\n'), rows };
+    // A request that is sent again must not differ: it has no row that may come only once.
+    const isRewritten = rows.every(({ measurement }) => measurement === 'state');
+    const request = { database, body: lines.join('\n'), rows };
+    lane.last = isRewritten ? request : undefined;
+    return { ...request, number: this.#requestCount };
   }
 
-  #makeRow(shape: LoadShape): { line: string; row: PlainRow } {
+  /** A new point, or one that the lane wrote: often one of the last, now and then any. */
+  #pickPoint(shape: LoadShape, lane: Lane): Point {
+    const random = this.#random;
+    if (shape.rewritten !== true) return this.#newPoint(shape);
+    if (lane.points.length > 0 && random.chance(0.6)) {
+      return random.pick(random.chance(0.7) ? lane.points.slice(-12) : lane.points);
+    }
+    const point = this.#newPoint(shape);
+    lane.points.push(point);
+    return point;
+  }
+
+  #newPoint(shape: LoadShape): Point {
     const random = this.#random;
     this.#rowCount += 1;
     const lateHours = random.chance(0.15) ? -random.below(40) : 0;
@@ -151,16 +211,32 @@ export class LoadMaker {
       const value = random.pick(shape.tagValues);
       if (value !== '') tags[tag] = value;
     }
+    return { shape, tags, time };
+  }
+
+  #makeRow({ shape, tags, time }: Point): { line: string; row: PlainRow } {
+    const random = this.#random;
+    this.#rowCount += 1;
     const padding = 'p'.repeat(random.below((this.#options.paddingBytes ?? 0) + 1));
-    const given = shape.fields(random, padding);
-    const fields: Record<string, PlainValue> = { request: BigInt(this.#requestCount) };
-    const parts = [`request=${this.#requestCount}i`];
-    for (const [name, value] of Object.entries(given)) {
+    const given = Object.entries(shape.fields(random, padding, BigInt(this.#rowCount)));
+    const kept =
+      shape.rewritten === true && random.chance(0.6)
+        ? random.shuffled(given).slice(0, 1 + random.below(given.length))
+        : given;
+    const fields: Record<string, PlainValue> = {};
+    const parts: string[] = [];
+    if (shape.rewritten !== true) {
+      fields['request'] = BigInt(this.#requestCount);
+      parts.push(`request=${this.#requestCount}i`);
+    }
+    for (const [name, value] of kept) {
       parts.push(`${escapeKey(name)}=${lineValue(value)}`);
       fields[name] = typeof value === 'object' ? value.unsigned : value;
     }
     const { database, measurement } = shape;
-    const tagText = Object.entries(tags).map(([tag, value]) => `,${tag}=${escapeKey(value)}`);
+    const tagText = random
+      .shuffled(Object.entries(tags))
+      .map(([tag, value]) => `,${tag}=${escapeKey(value)}`);
     const head = `${measurement.replace(/[, ]/g, '\\$&')}${tagText.join('')}`;
     const line = `${head} ${parts.join(',')} ${time}`;
     return { line, row: { database, measurement, tags, time, fields } };

@@ -40,3 +40,15 @@ export function rowKey(row: PlainRow): string {
 export function rowText(row: PlainRow): string {
   return `${rowKey(row)} ${sorted(row.fields)}`;
 }
+
+/** One row per series and time; each field from the last row that has it. */
+export function mergedPlainRows(rows: Iterable<PlainRow>): readonly PlainRow[] {
+  const merged = new Map<string, PlainRow>();
+  for (const row of rows) {
+    const key = rowKey(row);
+    const older = merged.get(key);
+    const fields = { ...older?.fields, ...row.fields };
+    merged.set(key, older === undefined ? row : { ...older, fields });
+  }
+  return [...merged.values()];
+}

@@ -35,7 +35,15 @@ export interface FileSpec {
   readonly columnIds: readonly number[];
   /** Hours and offsets of the rows; by default all of hour 0. */
   readonly hours?: FileFacts['hours'];
+  /** Bits of `fileFlags`; by default none. Rows of a flagged file have `_seq`. */
+  readonly flags?: number;
 }
+
+/** What a hot chunk says about versions of points; by default it has none. */
+export type HotSpec = FileSpec &
+  Partial<Pick<HotChunk, 'bufferId' | 'repeatHours' | 'doubledHours'>>;
+
+const wholeHour = [[0, 0, 3_599_999_999]] as const;
 
 export interface AnswerBody {
   readonly success: boolean;
@@ -114,6 +122,15 @@ export class QueryRig implements QueryHost {
     );
   }
 
+  async #hoursOf(select: string): Promise<FileFacts['hours']> {
+    const hour = '(t - (t % 3600000000 + 3600000000) % 3600000000) // 3600000000';
+    const answer = await this.#writer.runAndReadAll(
+      `SELECT h, min(t - h * 3600000000), max(t - h * 3600000000)
+       FROM (SELECT t, ${hour} AS h FROM (${select})) GROUP BY h ORDER BY h`,
+    );
+    return answer.getRows().map(([at, min, max]) => [Number(at), Number(min), Number(max)]);
+  }
+
   async fileOf(measurementId: number, spec: FileSpec): Promise<FileFacts> {
     const id = this.#nextFile;
     this.#nextFile += 1;
@@ -126,8 +143,8 @@ export class QueryRig implements QueryHost {
       sha256: '',
       bytes: 0,
       rows: 0,
-      hours: spec.hours ?? [[0, 0, 3_599_999_999]],
-      flags: 0,
+      hours: spec.hours ?? wholeHour,
+      flags: spec.flags ?? 0,
       lsns: [0, 0],
       part: [0, 1],
       seqMax: 0,
@@ -156,7 +173,7 @@ export class QueryRig implements QueryHost {
     return file;
   }
 
-  async addHot(measurementId: number, spec: FileSpec, declared?: readonly number[]): Promise<void> {
+  async addHot(measurementId: number, spec: HotSpec, declared?: readonly number[]): Promise<void> {
     // Never a name twice: a chunk's file does not change while a query may read it.
     const name = `${String(measurementId)}-${String(this.#nextFile)}.parquet`;
     this.#nextFile += 1;
@@ -170,6 +187,11 @@ export class QueryRig implements QueryHost {
     const ids = declared ?? spec.columnIds;
     this.hotChunks.push({
       measurementId,
+      hasIdentity: true,
+      bufferId: spec.bufferId ?? this.#nextFile,
+      hours: spec.hours ?? (await this.#hoursOf(spec.select)),
+      repeatHours: spec.repeatHours ?? [],
+      doubledHours: spec.doubledHours ?? [],
       path,
       columns: columns.filter((reference) => ids.includes(reference.physical.id)),
     });

@@ -1,8 +1,9 @@
 /**
  * What a data directory holds after a crash, read by the product's own recovery: the journal is
  * opened, unlisted files are judged, the write-ahead log is opened above the low-water mark, and
- * rows of log and live files are brought together. Files are read by DuckDB and their bytes held
- * against the journal; contents already seen (by hash) are read once per process.
+ * rows of log and live files are brought together, versions of a point merged. Files are read by
+ * DuckDB and their bytes held against the journal; contents already seen (by hash) are read once
+ * per process. Merging would hide a row that is filed twice, or first twice: both are damage.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
@@ -20,14 +21,21 @@ import { openLog } from '../../src/log/open-log.ts';
 import { decodeRequest } from '../../src/log/wal/request-record.ts';
 import { walNaming } from '../../src/log/wal/wal-naming.ts';
 import { commitParts } from '../../src/storage/catalog/commit-parts.ts';
-import type { PlainRow, PlainValue } from './plain-row.ts';
+import { mergedPlainRows, rowKey, type PlainRow, type PlainValue } from './plain-row.ts';
 
 export interface RecoveredContent {
+  /** Each point once, its fields from their newest versions. */
   readonly rows: readonly PlainRow[];
   /** Files that are missing or differ from what the journal says, alarms of the logs. */
   readonly damage: readonly string[];
   readonly state: CatalogState;
   readonly walRecords: number;
+}
+
+/** A row with the number that orders the versions of its point; -1 in files without repeats. */
+interface VersionRow {
+  readonly row: PlainRow;
+  readonly seq: number;
 }
 
 interface MutableRow {
@@ -40,7 +48,7 @@ const randomSalt = (): number => 1 + Math.floor(Math.random() * (2 ** 32 - 2));
 
 export class ContentReader {
   readonly #connection: DuckDBConnection;
-  readonly #known = new Map<string, readonly PlainRow[]>();
+  readonly #known = new Map<string, readonly VersionRow[]>();
 
   private constructor(connection: DuckDBConnection) {
     this.#connection = connection;
@@ -83,7 +91,11 @@ export class ContentReader {
     journal.log.close();
     const rows = records.flatMap((record) => rowsOfRecord(record, journal.state));
     rows.push(...(await this.#readFiles(dataDirectory, state, damage)));
-    return { rows, damage, state, walRecords: records.length };
+    noteDoubles(rows, damage);
+    noteOverlaps(state, damage);
+    rows.sort((a, b) => a.seq - b.seq);
+    const merged = mergedPlainRows(rows.map(({ row }) => row));
+    return { rows: merged, damage, state, walRecords: records.length };
   }
 
   #readWal(dataDirectory: string, state: CatalogState, damage: string[]): readonly LogRecord[] {
@@ -117,8 +129,8 @@ export class ContentReader {
     dataDirectory: string,
     state: CatalogState,
     damage: string[],
-  ): Promise<PlainRow[]> {
-    const rows: PlainRow[] = [];
+  ): Promise<VersionRow[]> {
+    const rows: VersionRow[] = [];
     for (const file of state.files) {
       const path = join(dataDirectory, 'data', file.path);
       const content = existsSync(path) ? readFileSync(path) : undefined;
@@ -139,7 +151,7 @@ export class ContentReader {
     return rows;
   }
 
-  async #readFile(path: string, file: FileFacts, state: CatalogState): Promise<PlainRow[]> {
+  async #readFile(path: string, file: FileFacts, state: CatalogState): Promise<VersionRow[]> {
     const measurement = state.measurements.find(({ id }) => id === file.measurementId);
     if (measurement === undefined) throw new Error(`no measurement ${file.measurementId}`);
     if (measurement.database === internalDatabase) return [];
@@ -153,14 +165,16 @@ export class ContentReader {
     return reader.getRows().map((cells) => {
       const row: MutableRow = { tags: {}, fields: {}, time: 0n };
       let time = 0n;
+      let seq = -1;
       names.forEach((name, index) => {
         const value = plainCell(cells[index]);
         if (name === 'time') time = value as bigint;
-        else if (name !== '_seq' && value !== null) put(row, columns.get(name), name, value);
+        else if (name === '_seq') seq = Number(value);
+        else if (value !== null) put(row, columns.get(name), name, value);
       });
       const { tags, fields } = row;
       const { database, name } = measurement;
-      return { database, measurement: name, tags, fields, time };
+      return { row: { database, measurement: name, tags, fields, time }, seq };
     });
   }
 }
@@ -191,14 +205,45 @@ function noteDamage(log: string, report: RecoveryReport, damage: string[]): void
   if (report.failure !== undefined) damage.push(`${log}: ${report.failure.message}`);
 }
 
+/** Of all files without repeats only one may hold a point. */
+function noteDoubles(rows: readonly VersionRow[], damage: string[]): void {
+  const met = new Set<string>();
+  for (const { row, seq } of rows) {
+    if (seq >= 0) continue;
+    const key = rowKey(row);
+    if (met.has(key)) damage.push(`filed as first twice: ${key}`);
+    met.add(key);
+  }
+}
+
+/** No two flushes of a measurement file the same rows, or rows that the log has to give again. */
+function noteOverlaps({ files, positions }: CatalogState, damage: string[]): void {
+  const flushes = new Map<string, FileFacts>();
+  for (const file of files) flushes.set(`${file.measurementId} ${file.lsns.join('-')}`, file);
+  const ordered = [...flushes.values()].sort(
+    (a, b) => a.measurementId - b.measurementId || a.lsns[0] - b.lsns[0],
+  );
+  const filedTo = new Map(positions);
+  ordered.forEach((file, index) => {
+    const { measurementId, lsns, path } = file;
+    const before = ordered[index - 1];
+    if (before?.measurementId === measurementId && before.lsns[1] >= lsns[0]) {
+      damage.push(`rows filed twice: ${before.path} and ${path}`);
+    }
+    if (lsns[1] > (filedTo.get(measurementId) ?? -1)) damage.push(`filed and not: ${path}`);
+  });
+}
+
 /** Rows of a record that no file holds yet: a batch is filed when its last row's number is. */
-function rowsOfRecord(record: LogRecord, state: { position(id: number): number }): PlainRow[] {
-  const rows: PlainRow[] = [];
-  let last = record.number - 1;
+function rowsOfRecord(record: LogRecord, state: { position(id: number): number }): VersionRow[] {
+  const rows: VersionRow[] = [];
+  let next = record.number;
   for (const batch of decodeRequest(record.payload).batches) {
-    last += batch.rowCount;
-    const isOurs = batch.database !== internalDatabase;
-    if (isOurs && last > state.position(batch.measurementId)) rows.push(...rowsOfBatch(batch));
+    const first = next;
+    next += batch.rowCount;
+    if (batch.database === internalDatabase) continue;
+    if (next - 1 <= state.position(batch.measurementId)) continue;
+    rows.push(...rowsOfBatch(batch).map((row, index) => ({ row, seq: first + index })));
   }
   return rows;
 }

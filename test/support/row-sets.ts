@@ -98,6 +98,7 @@ export function rowSet(
     times: array,
     columns: columns.map(columnValues),
     seqRuns: Float64Array.of(0, firstSeq),
+    repeats: undefined,
   };
 }
 
@@ -107,11 +108,15 @@ export function plannedFiles(
   hourFileMinRows = 1000,
   firstId = 4_294_967_296,
 ): readonly PlannedFile[] {
-  const counts = new Map<number, number>();
-  countHours(rows.times, 0, rows.rowCount, counts);
-  return planFiles(counts, hourFileMinRows).map((plan, index) => {
-    return { ...plan, fileId: firstId + index };
-  });
+  const counts = [new Map<number, number>(), new Map<number, number>()] as const;
+  for (let row = 0; row < rows.rowCount; row += 1) {
+    countHours(rows.times, row, row + 1, counts[rows.repeats?.[row] === 1 ? 1 : 0]);
+  }
+  const plans = [
+    ...planFiles(counts[0], hourFileMinRows),
+    ...planFiles(counts[1], hourFileMinRows, true),
+  ];
+  return plans.map((plan, index) => ({ ...plan, fileId: firstId + index }));
 }
 
 /** Plain values of the rows: time first, then one value per column in the set's order. */

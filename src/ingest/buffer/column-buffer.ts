@@ -53,6 +53,11 @@ export class ColumnBuffer {
     this.#dictionary = type === 'string' ? new DictionaryBuffer(seed, memory) : undefined;
   }
 
+  /** As the last rows brought it. */
+  get column(): ColumnRef {
+    return this.#column;
+  }
+
   /** Bytes of memory taken. */
   get bytes(): number {
     const rows = this.#rows?.byteLength ?? 0;

@@ -66,8 +66,11 @@ class Flush {
   readonly buffer: MeasurementBuffer;
   readonly round: Round;
   state: 'waiting' | 'encoding' | 'encoded' = 'waiting';
-  /** The files made so far. */
+  /** The files made so far; a planned one without rows of its own is none. */
   readonly facts: FileFacts[] = [];
+  /** Planned files that are made or turned out to be none. */
+  planned = 0;
+  #fileIds: readonly number[] = [];
   readonly statistics: FileStatistics[] = [];
   #awaited = true;
   readonly retry = new Retry();
@@ -81,10 +84,17 @@ class Flush {
     return this.state === 'encoded';
   }
 
-  /** Notes files that are durable. */
-  made({ facts, statistics }: FlushResult): void {
+  /** Ids of all planned files: those of made ones stay, the rest are new ones. */
+  takeIds(newIds: readonly number[]): readonly number[] {
+    this.#fileIds = [...this.#fileIds.slice(0, this.planned), ...newIds];
+    return this.#fileIds;
+  }
+
+  /** Notes that the planned files up to `planned` are durable. */
+  made({ facts, statistics }: FlushResult, planned: number): void {
     this.facts.push(...facts);
     this.statistics.push(...statistics);
+    this.planned = planned;
   }
 
   get awaitsOthers(): boolean {
@@ -289,15 +299,15 @@ export class Flusher {
 
   /** Makes the files that are not made yet (I5). */
   async #encodeFiles(flush: Flush): Promise<void> {
-    const { buffer, facts } = flush;
+    const { buffer } = flush;
     const plans = buffer.plan(this.#options.hourFileMinRows);
     const count = plans.reduce((sum, files) => sum + files.length, 0);
     if (count > filesPerJob) flush.leaveRound();
-    const made = facts.map(({ id }) => id);
-    const fileIds = [...made, ...(await this.#takeFileIds(count - made.length))];
-    while (facts.length < count) {
-      const range = [facts.length, Math.min(count, facts.length + filesPerJob)] as const;
-      flush.made(await this.#deps.encoder.flush(buffer.flushJob(plans, fileIds, range)));
+    const fileIds = flush.takeIds(await this.#takeFileIds(count - flush.planned));
+    while (flush.planned < count) {
+      const range = [flush.planned, Math.min(count, flush.planned + filesPerJob)] as const;
+      const made = await this.#deps.encoder.flush(buffer.flushJob(plans, fileIds, range));
+      flush.made(made, range[1]);
     }
   }
 

@@ -12,7 +12,7 @@
 import type { Files } from '../../base/disk/files.ts';
 import { GatewayError } from '../../base/errors/gateway-error.ts';
 import type { ColumnRef } from '../../base/model/schema.ts';
-import type { Encoder, HotJob } from '../../storage/parquet/types.ts';
+import type { Encoder, HotJob, HotResult } from '../../storage/parquet/types.ts';
 import type { HotRows, MeasurementBuffers } from './measurement-buffers.ts';
 import type { RowBuffer } from './row-buffer.ts';
 import type { HotChunk } from './types.ts';
@@ -47,7 +47,7 @@ interface Chunk {
   readonly from: number;
   readonly to: number;
   readonly columns: readonly ColumnRef[];
-  readonly ready: Promise<void>;
+  readonly ready: Promise<HotResult>;
   bytes: number;
   pins: number;
   /** True when no new pin takes it. */
@@ -91,7 +91,7 @@ export class HotChunks {
     );
     for (const chunk of chunks) chunk.pins += 1;
     let held = true;
-    const ready = Promise.all(chunks.map((chunk) => chunk.ready)).then(() => chunks.map(shown));
+    const ready = Promise.all(chunks.map(async (chunk) => shown(chunk, await chunk.ready)));
     // Who releases without reading does not wait for an error either.
     ready.catch(() => undefined);
     return {
@@ -136,7 +136,9 @@ export class HotChunks {
     this.#next += 1;
     const name = `${measurementId}-${this.#next}.parquet`;
     const view = rows.view();
-    const encoded = this.#write({ rows: view, from, to }, name).finally(rows.read());
+    const { hasIdentity } = rows;
+    const job = { hasIdentity, rows: view, from, to };
+    const encoded = this.#write(job, name).finally(rows.read());
     const chunk: Chunk = {
       measurementId,
       rows,
@@ -145,11 +147,12 @@ export class HotChunks {
       to,
       columns: view.columns.map(({ column }) => column),
       ready: encoded.then(
-        ({ path, bytes }) => {
+        ({ path, result }) => {
           chunk.path = path;
-          chunk.bytes = bytes;
-          this.#bytes += bytes;
+          chunk.bytes = result.bytes;
+          this.#bytes += result.bytes;
           this.#settled(chunk);
+          return result;
         },
         (error: unknown) => {
           this.#forget(chunk);
@@ -169,12 +172,11 @@ export class HotChunks {
   async #write(
     job: Omit<HotJob, 'path'>,
     name: string,
-  ): Promise<{ readonly path: string; readonly bytes: number }> {
+  ): Promise<{ readonly path: string; readonly result: HotResult }> {
     for (const [place, directory] of this.#directories.entries()) {
       const path = `${directory}/${name}`;
       try {
-        const { bytes } = await this.#deps.encoder.hot({ ...job, path });
-        return { path, bytes };
+        return { path, result: await this.#deps.encoder.hot({ ...job, path }) };
       } catch (error) {
         const isLast = place === this.#directories.length - 1;
         if (isLast || !isOfPlace(error)) throw error;
@@ -236,6 +238,11 @@ function isOfPlace(error: unknown): boolean {
   return error instanceof GatewayError && placeCodes.includes(error.code);
 }
 
-function shown({ measurementId, rows, path, from, to, columns }: Chunk): HotChunk {
-  return { measurementId, hasIdentity: rows.hasIdentity, path, rowCount: to - from, columns };
+function shown(chunk: Chunk, result: HotResult): HotChunk {
+  const { measurementId, rows, path, from, to, columns } = chunk;
+  const { hasIdentity, bufferId } = rows;
+  const { hours, repeatHours, doubledHours } = result;
+  const rowCount = to - from;
+  const versions = { hours, repeatHours, doubledHours };
+  return { measurementId, hasIdentity, bufferId, path, rowCount, columns, ...versions };
 }

@@ -9,8 +9,7 @@ import { assert } from '../../base/lib/assert.ts';
 import { planFiles, type FilePlan } from '../../storage/parquet/partition-plan.ts';
 import type { FlushJob } from '../../storage/parquet/types.ts';
 import type { CodeScratch } from './column-buffer.ts';
-import { RowBuffer } from './row-buffer.ts';
-import type { SharedMemory } from './shared-memory.ts';
+import { RowBuffer, type RowBufferDeps } from './row-buffer.ts';
 
 export class MeasurementBuffer {
   readonly measurementId: number;
@@ -26,16 +25,13 @@ export class MeasurementBuffer {
   #rows = 0;
   #bytes = 0;
   readonly #sets: RowBuffer[] = [];
-  readonly #seed: number;
-  readonly #memory: SharedMemory;
+  readonly #deps: RowBufferDeps;
 
-  /** @param seed mixes the hash tables of the dictionaries */
   constructor(
     batch: ColumnBatch,
     [lsn, firstSeq]: readonly [lsn: number, firstSeq: number],
     openedMs: number,
-    seed: number,
-    memory: SharedMemory,
+    deps: RowBufferDeps,
   ) {
     this.measurementId = batch.measurementId;
     this.database = batch.database;
@@ -44,8 +40,7 @@ export class MeasurementBuffer {
     this.openedMs = openedMs;
     this.#firstSeq = firstSeq;
     this.#lastSeq = firstSeq - 1;
-    this.#seed = seed;
-    this.#memory = memory;
+    this.#deps = deps;
   }
 
   get rows(): number {
@@ -56,9 +51,9 @@ export class MeasurementBuffer {
     return this.#bytes;
   }
 
-  /** UTC hours that the rows lie in; those with and those without identity count apart. */
+  /** UTC hours that the rows lie in; those that go to different files count apart. */
   get hours(): number {
-    return this.#sets.reduce((sum, { hourRows }) => sum + hourRows.size, 0);
+    return this.#sets.reduce((sum, set) => sum + set.hourRows.size + set.repeatHourRows.size, 0);
   }
 
   /** `_seq` of the last row: when this buffer is filed, the measurement's position. */
@@ -76,7 +71,8 @@ export class MeasurementBuffer {
     assert(firstSeq > this.#lastSeq, 'rows enter a buffer out of order');
     let set = this.#sets.find(({ hasIdentity }) => hasIdentity === batch.hasIdentity);
     if (set === undefined) {
-      set = new RowBuffer(batch.hasIdentity, this.#seed, this.#memory);
+      const { measurementId, hasIdentity } = batch;
+      set = new RowBuffer(measurementId, hasIdentity, this.#firstSeq, this.#deps);
       this.#sets.push(set);
     }
     const before = set.bytes;
@@ -86,9 +82,14 @@ export class MeasurementBuffer {
     this.#lastSeq = firstSeq + batch.rowCount - 1;
   }
 
-  /** No row enters from now on. */
+  /** No row enters from now on; later rows of its points are repeats. */
   seal(): void {
     this.#sealed = true;
+    for (const set of this.#sets) {
+      const before = set.bytes;
+      set.seal();
+      this.#bytes += set.bytes - before;
+    }
   }
 
   /** Views of the rows stay true until the call that this returns. */
@@ -99,9 +100,12 @@ export class MeasurementBuffer {
     };
   }
 
-  /** The files that a flush makes of each row set, in the order of `sets`. */
+  /** The files that a flush makes of each row set, in the order of `sets`: repeats last. */
   plan(hourFileMinRows: number): readonly (readonly FilePlan[])[] {
-    return this.#sets.map(({ hourRows }) => planFiles(hourRows, hourFileMinRows));
+    return this.#sets.map(({ hourRows, repeatHourRows }) => [
+      ...planFiles(hourRows, hourFileMinRows),
+      ...planFiles(repeatHourRows, hourFileMinRows, true),
+    ]);
   }
 
   /**

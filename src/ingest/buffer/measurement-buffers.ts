@@ -13,7 +13,9 @@ import type { Clock } from '../../base/lib/clock.ts';
 import { assert } from '../../base/lib/assert.ts';
 import { CodeScratch } from './column-buffer.ts';
 import { MeasurementBuffer } from './measurement-buffer.ts';
-import type { RowBuffer } from './row-buffer.ts';
+import type { RowBuffer, RowBufferDeps } from './row-buffer.ts';
+import type { KeyOrder } from './row-series.ts';
+import type { SeriesMarks } from './series-marks.ts';
 import { SharedMemory } from './shared-memory.ts';
 
 export interface MeasurementBuffersOptions {
@@ -29,6 +31,9 @@ export interface MeasurementBuffersOptions {
   readonly memoryBytesMax: number;
   /** Any number; mixes the hash tables of the dictionaries. */
   readonly hashSeed: number;
+  /** Tells rows that repeat a point from first ones (P18); without it all are first ones. */
+  readonly marks?: SeriesMarks;
+  readonly keyOrder?: KeyOrder;
 }
 
 /** An open buffer with rows in so many UTC hours is full: each may become a file. */
@@ -45,7 +50,7 @@ export class MeasurementBuffers {
   readonly #options: MeasurementBuffersOptions;
   readonly #clock: Clock;
   readonly #scratch = new CodeScratch();
-  readonly #memory: SharedMemory;
+  readonly #rowDeps: RowBufferDeps;
   readonly #open = new Map<number, MeasurementBuffer>();
   /** Sealed and not yet filed, ascending by LSN. */
   readonly #sealed = new Map<number, MeasurementBuffer[]>();
@@ -66,7 +71,9 @@ export class MeasurementBuffers {
   constructor(clock: Clock, options: MeasurementBuffersOptions) {
     this.#clock = clock;
     this.#options = options;
-    this.#memory = new SharedMemory(options.memoryBytesMax);
+    const { hashSeed, marks, keyOrder } = options;
+    const memory = new SharedMemory(options.memoryBytesMax);
+    this.#rowDeps = { hashSeed, memory, marks, ...(keyOrder !== undefined && { keyOrder }) };
     this.#positions = new Map(options.positions);
     this.#entered = options.lowWater;
   }
@@ -121,9 +128,8 @@ export class MeasurementBuffers {
     assert(lsn > this.#entered, 'records enter out of order');
     let buffer = this.#open.get(id);
     if (buffer === undefined) {
-      const { hashSeed } = this.#options;
       const nowMs = this.#clock.monotonicMs();
-      buffer = new MeasurementBuffer(batch, [lsn, firstSeq], nowMs, hashSeed, this.#memory);
+      buffer = new MeasurementBuffer(batch, [lsn, firstSeq], nowMs, this.#rowDeps);
       this.#open.set(id, buffer);
     }
     const before = buffer.bytes;
@@ -159,8 +165,8 @@ export class MeasurementBuffers {
       if (buffer === undefined) continue;
       this.#open.delete(id);
       this.#full.delete(id);
-      buffer.seal();
       this.#openBytes -= buffer.bytes;
+      buffer.seal();
       this.#sealedBytes += buffer.bytes;
       const earlier = this.#sealed.get(id);
       if (earlier === undefined) this.#sealed.set(id, [buffer]);

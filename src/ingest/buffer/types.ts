@@ -2,7 +2,12 @@
  * What the buffers and the flusher need of other parts, as narrow interfaces that gateway.ts fills
  * in, and what they show to others. All of it lives on the main thread.
  */
-import type { CommitEvent, CommitProposal, FileStatistics } from '../../base/model/commit.ts';
+import type {
+  CommitEvent,
+  CommitProposal,
+  FileStatistics,
+  HourSpan,
+} from '../../base/model/commit.ts';
 import type { ColumnRef } from '../../base/model/schema.ts';
 import type { GatewayError } from '../../base/errors/gateway-error.ts';
 
@@ -40,9 +45,21 @@ export interface FlushAlarm {
 /** A hot chunk as the query process reads it: rows of one buffer, with its own schema (P15). */
 export interface HotChunk {
   readonly measurementId: number;
+  /** Then the chunk has the column `_seq` (base/model/versions.ts). */
   readonly hasIdentity: boolean;
+  /** Rows of one buffer share it; versions of a point in one buffer may lie in several chunks. */
+  readonly bufferId: number;
   readonly path: string;
   readonly rowCount: number;
+  /** Ascending by hour. */
+  readonly hours: readonly HourSpan[];
+  /** UTC hours since 1970 in which rows are repeats: other buffers or files may have versions. */
+  readonly repeatHours: readonly number[];
+  /**
+   * UTC hours in which a point of this chunk has an earlier version in this chunk or in another
+   * one of the same buffer that covers earlier rows.
+   */
+  readonly doubledHours: readonly number[];
   /** Columns that the chunk may hold; those without a value in it are missing in the file. */
   readonly columns: readonly ColumnRef[];
 }

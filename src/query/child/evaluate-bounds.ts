@@ -5,7 +5,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { isNode, listOf, parseExact, type AstNode } from '../sql/ast.ts';
 import { assert } from '../../base/lib/assert.ts';
-import type { TimeRange } from '../sql/scan.ts';
+import type { TimeRange } from '../sql/scan-terms.ts';
 import type { TimeBound } from '../sql/time-bounds.ts';
 
 /** Types whose comparison with a timestamp is one of instants in UTC. */

@@ -7,8 +7,8 @@
  */
 import { assert } from '../../base/lib/assert.ts';
 import { GatewayError } from '../../base/errors/gateway-error.ts';
-import { hourUs } from '../../base/model/partition.ts';
-import type { TimeRange } from '../sql/scan.ts';
+import type { TimeRange } from '../sql/scan-terms.ts';
+import { overlaps } from './time-overlap.ts';
 import type { FileChange, FileEntry } from './wire.ts';
 
 interface IndexedFile extends FileEntry {
@@ -105,7 +105,7 @@ export class FileIndex {
     assert(commit <= this.#applied, 'a query waits until its snapshot is applied');
     const files = this.#byMeasurement.get(measurementId)?.values() ?? [];
     return [...files].filter(
-      (file) => file.added <= commit && commit < file.removed && overlaps(file, range),
+      (file) => file.added <= commit && commit < file.removed && overlaps(file.hours, range),
     );
   }
 
@@ -129,14 +129,4 @@ export class FileIndex {
     this.#applied = commit;
     for (const waiter of this.#waiters) if (waiter.commit <= commit) waiter.resolve();
   }
-}
-
-/** True if a row of `file` may lie in `range`. */
-function overlaps(file: FileEntry, range: TimeRange): boolean {
-  return file.hours.some(([hour, minOffsetUs, maxOffsetUs]) => {
-    const start = BigInt(hour) * hourUs;
-    const early = range.to !== undefined && start + BigInt(minOffsetUs) > range.to;
-    const late = range.from !== undefined && start + BigInt(maxOffsetUs) < range.from;
-    return !early && !late;
-  });
 }

@@ -11,7 +11,8 @@ import type { DuckDBConnection, DuckDBResult } from '@duckdb/node-api';
 import type { Clock } from '../../base/lib/clock.ts';
 import { GatewayError } from '../../base/errors/gateway-error.ts';
 import { rewriteQuery } from '../sql/rewrite.ts';
-import { buildScan, type FileGroup, type Scan, type TimeRange } from '../sql/scan.ts';
+import type { Scan } from '../sql/scan.ts';
+import type { TimeRange } from '../sql/scan-terms.ts';
 import type { TimeBound } from '../sql/time-bounds.ts';
 import { quoteText } from '../sql/tokens.ts';
 import { InstantFormat, rowsJson } from './encode-json.ts';
@@ -20,7 +21,8 @@ import { engineError } from './engine-errors.ts';
 import type { HotColumns } from './hot-columns.ts';
 import { evaluateBounds } from './evaluate-bounds.ts';
 import type { FileIndex } from './file-index.ts';
-import type { FileEntry, HotFile, RunRequest, TableSource } from './wire.ts';
+import { tableScan } from './table-scan.ts';
+import type { HotFile, RunRequest, TableSource } from './wire.ts';
 
 /** Where the answer goes. Resolves when more may be written. */
 export type AnswerSink = (text: string) => Promise<void>;
@@ -43,39 +45,6 @@ const openRange: TimeRange = { from: undefined, to: undefined };
 
 function cancelled(): GatewayError {
   return new GatewayError('HF_QUERY_CANCELLED', 'the query was cancelled');
-}
-
-function columnIdsOf(file: FileEntry): ReadonlySet<number> {
-  const ids = new Set<number>();
-  for (const [first, last] of file.columns) for (let id = first; id <= last; id += 1) ids.add(id);
-  return ids;
-}
-
-/** Paths of the files that hold the same columns. */
-interface PathGroup {
-  readonly columnIds: ReadonlySet<number>;
-  readonly paths: string[];
-}
-
-/** Files and hot chunks by the set of their columns. */
-function groupFiles(
-  files: readonly FileEntry[],
-  hot: readonly HotFile[],
-  dataDirectory: string,
-): readonly PathGroup[] {
-  const groups = new Map<string, PathGroup>();
-  const add = (key: string, path: string, ids: () => ReadonlySet<number>) => {
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, { columnIds: ids(), paths: [path] });
-    else group.paths.push(path);
-  };
-  for (const file of files) {
-    const path = `${dataDirectory}/${file.path}`;
-    add(JSON.stringify(file.columns), path, () => columnIdsOf(file));
-  }
-  for (const { path, columnIds } of hot)
-    add(JSON.stringify(columnIds), path, () => new Set(columnIds));
-  return [...groups.values()];
 }
 
 export class QueryRun {
@@ -142,6 +111,7 @@ export class QueryRun {
   /** The text to run: scans in their places, lists of files in session variables. */
   async #place(connection: DuckDBConnection): Promise<string> {
     const { query, tables } = this.#request;
+    const { index, dataDirectory } = this.#deps;
     const columns = { words: new Set(query.shape.words), all: query.shape.allColumns };
     const scans: Scan[] = [];
     let variables = 0;
@@ -149,23 +119,19 @@ export class QueryRun {
       const source = tables[place];
       if (source === undefined) throw new GatewayError('HF_BUG', 'a table has no source');
       const range = await this.#rangeOf(connection, table.bounds);
-      const groups: FileGroup[] = [];
       const hot = await this.#heldColumns(connection, source);
-      for (const { columnIds, paths } of this.#groups(source.schema.id, hot, range)) {
-        const variable = `files_${String(variables)}`;
-        variables += 1;
+      const { schema } = source;
+      const files = index.filesAt(schema.id, this.#request.commit, range);
+      const { tags } = table;
+      const parts = { schema, files, hot, columns, range, tags, dataDirectory };
+      const { scan, lists } = tableScan(parts, variables);
+      for (const [variable, paths] of lists) {
         await connection.run(`SET VARIABLE ${variable} = [${paths.map(quoteText).join(', ')}]`);
-        groups.push({ variable, columnIds });
       }
-      scans.push(buildScan(source.schema, groups, columns, range));
+      variables += lists.size;
+      scans.push(scan);
     }
     return rewriteQuery(query.sql, query.shape, scans);
-  }
-
-  #groups(measurementId: number, hot: readonly HotFile[], range: TimeRange): readonly PathGroup[] {
-    const { index, dataDirectory } = this.#deps;
-    const files = index.filesAt(measurementId, this.#request.commit, range);
-    return groupFiles(files, hot, dataDirectory);
   }
 
   /** The table's hot chunks with the columns that they really hold, ascending. */
@@ -180,10 +146,10 @@ export class QueryRun {
     for (const part of schema.columns.flatMap((column) => column.parts)) {
       nameOf.set(part.id, part.name);
     }
-    return hot.map(({ path, columnIds }) => {
-      const names = held.get(path);
-      const ids = columnIds.filter((id) => names?.has(nameOf.get(id) ?? '') === true);
-      return { path, columnIds: ids.toSorted((a, b) => a - b) };
+    return hot.map((chunk) => {
+      const names = held.get(chunk.path);
+      const ids = chunk.columnIds.filter((id) => names?.has(nameOf.get(id) ?? '') === true);
+      return { ...chunk, columnIds: ids.toSorted((a, b) => a - b) };
     });
   }
 

@@ -20,6 +20,8 @@ export interface FileEntry {
   /** Relative to the data folder. */
   readonly path: string;
   readonly hours: readonly HourSpan[];
+  /** Bits of `fileFlags`. */
+  readonly flags: number;
   /** Ids of its physical columns as runs [first, last]. */
   readonly columns: readonly (readonly [number, number])[];
 }
@@ -54,6 +56,14 @@ export interface HotFile {
   readonly path: string;
   /** Physical columns that it may hold. */
   readonly columnIds: readonly number[];
+  readonly hasIdentity: boolean;
+  /** Chunks of one buffer share it. */
+  readonly bufferId: number;
+  readonly hours: readonly HourSpan[];
+  /** Hours in which rows are repeats: versions may lie in files and in other buffers. */
+  readonly repeatHours: readonly number[];
+  /** Hours in which a point has an earlier version in a chunk of the same buffer. */
+  readonly doubledHours: readonly number[];
 }
 
 /** What stands for one table reference of the query. */

@@ -11,8 +11,9 @@ import { GatewayError } from '../../base/errors/gateway-error.ts';
 import { foldName } from '../../base/model/names.ts';
 import { isNode, listOf, positionOf, textOf, type AstNode, type AstValue } from './ast.ts';
 import { allowedTableFunctions, refusedScalarFunctions } from './functions.ts';
-import type { TimeBound } from './time-bounds.ts';
-import { timeBounds } from './time-bounds.ts';
+import { tableConditions } from './table-conditions.ts';
+import { tagBounds, type TagBound } from './tag-bounds.ts';
+import { timeBounds, type TimeBound } from './time-bounds.ts';
 
 /** One place in a query that names a measurement. */
 export interface TableReference {
@@ -25,6 +26,8 @@ export interface TableReference {
   readonly position: number;
   /** Conditions on `time` that every row of it must meet to count; all of them hold. */
   readonly bounds: readonly TimeBound[];
+  /** Conditions on other columns that every row of it must meet to count; all of them hold. */
+  readonly tags: readonly TagBound[];
 }
 
 /** A `*` or `relation.*` that stands alone in a select list. */
@@ -65,7 +68,7 @@ class ShapeReader {
   readonly stars: StarReference[] = [];
   readonly #columns: (readonly [node: AstNode, names: readonly string[]])[] = [];
   readonly #byPosition = new Map<number, number>();
-  readonly #bounds = new Map<AstNode, readonly TimeBound[]>();
+  readonly #bounds = new Map<AstNode, Pick<TableReference, 'bounds' | 'tags'>>();
   #allColumns = false;
 
   read(value: AstValue | undefined, scope: Scope): void {
@@ -198,7 +201,7 @@ class ShapeReader {
       name,
       alias: textOf(node, 'alias'),
       position,
-      bounds: this.#bounds.get(node) ?? [],
+      ...(this.#bounds.get(node) ?? { bounds: [], tags: [] }),
     });
   }
 
@@ -210,7 +213,10 @@ class ShapeReader {
       this.read(entry['value'], new Set(scope));
       scope.add(foldName(textOf(entry, 'key')));
     }
-    for (const [table, bounds] of timeBounds(node)) this.#bounds.set(table, bounds);
+    for (const conditions of tableConditions(node)) {
+      const bounds = { bounds: timeBounds(conditions), tags: tagBounds(conditions) };
+      this.#bounds.set(conditions.table, bounds);
+    }
     // Only the second half of a recursive expression can name the expression itself.
     const recursive = textOf(node, 'type') === 'RECURSIVE_CTE_NODE';
     const inner = recursive ? new Set([...scope, foldName(textOf(node, 'cte_name'))]) : scope;

@@ -15,10 +15,12 @@ import type { FileWriter } from './file-writer.ts';
 import { withFooterFacts } from './footer.ts';
 import { freeSlices, Gatherer } from './gather.ts';
 import { countHours } from './hours.ts';
-import { layoutFiles, type RowLayout } from './layout.ts';
+import { layoutFiles, type FileLayout, type FilledFile } from './layout.ts';
+import { mergeVersions } from './merge-versions.ts';
 import { toArrowStream } from './schema-to-arrow.ts';
+import { seqColumn, seqSlice } from './seq-column.ts';
 import { StatisticsCollector } from './statistics.ts';
-import type { Compression, FlushJob, FlushResult, FlushSet, PlannedFile, RowSet } from './types.ts';
+import type { Compression, FlushJob, FlushResult, FlushSet, MergedRows } from './types.ts';
 
 /** Path of a file below the data directory (docs/format/parquet.md, Path and name). */
 export function filePath(
@@ -66,44 +68,65 @@ export function hourSpans(sortedTimes: readonly BigInt64Array[]): readonly HourS
   return spans;
 }
 
-/** Highest `_seq` by file. */
-function highestSeqs(rows: RowSet, layout: RowLayout, fileCount: number): Float64Array {
-  const { seqRuns } = rows;
-  const highest = new Float64Array(fileCount).fill(-1);
-  if (fileCount === 1) {
-    const start = seqRuns[seqRuns.length - 2] as number;
-    // Within a buffer `_seq` rises from row to row.
-    highest[0] = (seqRuns[seqRuns.length - 1] as number) + rows.rowCount - 1 - start;
-    return highest;
-  }
-  const sliceOfRow = present(layout.sliceOfRow, 'slice by row');
-  let run = 0;
-  for (let row = 0; row < rows.rowCount; row += 1) {
-    while (run + 2 < seqRuns.length && (seqRuns[run + 2] as number) <= row) run += 2;
-    const { file } = present(layout.slices[sliceOfRow[row] as number], 'slice');
-    highest[file] = (seqRuns[run + 1] as number) + row - (seqRuns[run] as number);
-  }
-  return highest;
+/** One row set of a flush, merged and laid out. */
+interface SetContext {
+  readonly set: FlushSet;
+  readonly merged: MergedRows;
+  readonly layout: FileLayout;
+  readonly gatherer: Gatherer;
 }
 
-interface FileContext {
+interface FileContext extends SetContext {
   readonly job: FlushJob;
-  readonly set: FlushSet;
-  readonly file: PlannedFile;
+  readonly file: FilledFile;
   readonly part: readonly [index: number, count: number];
   /** Slices of this file in the layout. */
   readonly slices: readonly number[];
-  readonly gatherer: Gatherer;
-  readonly seqMax: number;
+}
+
+function contextOf(set: FlushSet): SetContext {
+  const merged = mergeVersions(set);
+  const layout = layoutFiles(merged, set.files);
+  return { set, merged, layout, gatherer: new Gatherer(merged.rows, layout) };
 }
 
 /** Indexes of the set's columns that have a value in the file, ascending by column id. */
-function presentColumns({ set, slices, gatherer }: FileContext): readonly number[] {
-  const { columns } = set.rows;
+function presentColumns({ merged, slices, gatherer }: FileContext): readonly number[] {
+  const { columns } = merged.rows;
   return columns
     .map((_, index) => index)
     .filter((index) => slices.some((slice) => gatherer.valueCount(index, slice) > 0))
     .sort((a, b) => idOf(columns[a]?.column) - idOf(columns[b]?.column));
+}
+
+/** LSN plus ordinal of each row of a slice. */
+function seqsOf({ merged, layout }: SetContext, slice: number): Float64Array {
+  const { order, from, length } = present(layout.slices[slice], 'slice');
+  if (order === undefined) return merged.seqs.subarray(from, from + length);
+  const seqs = new Float64Array(length);
+  for (let place = 0; place < length; place += 1) {
+    seqs[place] = merged.seqs[order[place] as number] as number;
+  }
+  return seqs;
+}
+
+function highestSeq({ merged, layout, slices }: FileContext): number {
+  let highest = -1;
+  for (const slice of slices) {
+    const { order, from, length } = present(layout.slices[slice], 'slice');
+    for (let place = 0; place < length; place += 1) {
+      const row = order === undefined ? from + place : (order[place] as number);
+      const seq = merged.seqs[row] as number;
+      if (seq > highest) highest = seq;
+    }
+  }
+  return highest;
+}
+
+function flagsOf({ set, file }: FileContext): number {
+  const identity = set.hasIdentity ? 0 : fileFlags.noIdentity;
+  const repeat = file.repeat ? fileFlags.repeat : 0;
+  return identity | repeat | (file.dayFile ? fileFlags.dayFile : 0);
 }
 
 function idOf(column: ColumnRef | undefined): number {
@@ -111,22 +134,24 @@ function idOf(column: ColumnRef | undefined): number {
 }
 
 async function encodeFile(context: FileContext, compression: Compression, writer: FileWriter) {
-  const { job, set, file, part, slices, gatherer, seqMax } = context;
+  const { job, merged, file, part, slices, gatherer } = context;
   const indexes = presentColumns(context);
-  const columns = indexes.map((index) => present(set.rows.columns[index], 'column').column);
+  const columns = indexes.map((index) => present(merged.rows.columns[index], 'column').column);
   const collectors = columns.map((column) => new StatisticsCollector(column));
   const times = slices.map((slice) => gatherer.times(slice));
   const streams = slices.map((slice, place) => () => {
     const gathered = indexes.map((index) => gatherer.column(index, slice));
     gathered.forEach((column, index) => collectors[index]?.add(column));
+    if (file.repeat) gathered.push(seqSlice(seqsOf(context, slice)));
     const stream = toArrowStream(present(times[place], 'times'), gathered);
     freeSlices(gathered);
     return stream;
   });
-  const encoded = await encodeParquet(streams, columns, { compression, statistics: true });
+  const written = file.repeat ? [...columns, seqColumn] : columns;
+  const encoded = await encodeParquet(streams, written, { compression, statistics: true });
   const hours = hourSpans(times);
-  const identity = set.hasIdentity ? 0 : fileFlags.noIdentity;
-  const flags = identity | (file.dayFile ? fileFlags.dayFile : 0);
+  const flags = flagsOf(context);
+  const seqMax = highestSeq(context);
   const { measurementId, database, measurement, lsns } = job;
   const shared = { measurementId, rows: file.rows, lsns, part, flags, seqMax, hours };
   const names = { database, measurement };
@@ -160,22 +185,14 @@ export async function encodeFlush(
 ): Promise<FlushResult> {
   const facts: FileFacts[] = [];
   const statistics: FileStatistics[] = [];
-  const count = job.sets.reduce((sum, { files }) => sum + files.length, 0);
-  const [from, to] = job.range;
-  let first = 0;
   try {
-    for (const set of job.sets) {
-      const wanted = [Math.max(0, from - first), Math.max(0, to - first)] as const;
-      const isWanted = set.files.slice(...wanted).length > 0;
-      const contexts = isWanted ? fileContexts(job, set, first, count) : [];
-      for (const context of contexts.slice(...wanted)) {
-        const made = await encodeFile(context, compression, writer);
-        facts.push(made.facts);
-        statistics.push(made.statistics);
-        // A flush of old data can have thousands of files: hot chunks do not wait for all of them.
-        if (facts.length < to - from) await setImmediate();
-      }
-      first += set.files.length;
+    const wanted = wantedFiles(job);
+    for (const context of wanted) {
+      const made = await encodeFile(context, compression, writer);
+      facts.push(made.facts);
+      statistics.push(made.statistics);
+      // A flush of old data can have thousands of files: hot chunks do not wait for all of them.
+      if (facts.length < wanted.length) await setImmediate();
     }
     writer.settle();
   } catch (error) {
@@ -185,21 +202,26 @@ export async function encodeFlush(
   return { facts, statistics };
 }
 
-/** One for each file of the set, whose first one is part `first` of the flush. */
-function fileContexts(
-  job: FlushJob,
-  set: FlushSet,
-  first: number,
-  count: number,
-): readonly FileContext[] {
-  const layout = layoutFiles(set.rows, set.files);
-  const gatherer = new Gatherer(set.rows, layout);
-  const seqs = highestSeqs(set.rows, layout, set.files.length);
-  const slicesOfFile: number[][] = set.files.map(() => []);
-  layout.slices.forEach(({ file }, index) => slicesOfFile[file]?.push(index));
-  return set.files.map((file, index) => {
-    const slices = present(slicesOfFile[index], 'slices');
-    const seqMax = present(seqs[index], 'highest _seq');
-    return { job, set, file, part: [first + index, count] as const, slices, gatherer, seqMax };
-  });
+/** The files of the job's range that hold rows. All sets are merged: only then k of P9 is known. */
+function wantedFiles(job: FlushJob): readonly FileContext[] {
+  const sets = job.sets.map(contextOf);
+  const count = sets.reduce((sum, { layout }) => sum + layout.files.length, 0);
+  const [from, to] = job.range;
+  const wanted: FileContext[] = [];
+  let planned = 0;
+  let index = 0;
+  for (const context of sets) {
+    const { files, slices } = context.layout;
+    const slicesOfFile: number[][] = files.map(() => []);
+    slices.forEach(({ file }, slice) => slicesOfFile[file]?.push(slice));
+    for (const [place, file] of files.entries()) {
+      const position = planned + file.place;
+      const part = [index, count] as const;
+      index += 1;
+      if (position < from || position >= to) continue;
+      wanted.push({ ...context, job, file, part, slices: slicesOfFile[place] ?? [] });
+    }
+    planned += context.set.files.length;
+  }
+  return wanted;
 }

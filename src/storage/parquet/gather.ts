@@ -7,7 +7,7 @@ import type { ColumnArray, ColumnValues, StringDictionary } from '../../base/mod
 import type { ColumnRef } from '../../base/model/schema.ts';
 import { present } from '../../base/lib/assert.ts';
 import { freeMemory } from '../../base/lib/free-memory.ts';
-import { halvesOf } from './hours.ts';
+import { copyValues, sameType } from './copy-values.ts';
 import { noSlice, type RowLayout, type RowSlice } from './layout.ts';
 import type { RowSet } from './types.ts';
 
@@ -27,44 +27,6 @@ export interface ColumnSlice {
 /** Gives the memory of copied values back; the slices are not used after it. */
 export function freeSlices(slices: readonly ColumnSlice[]): void {
   for (const { copied, values } of slices) if (copied) freeMemory(values);
-}
-
-/** An array of the same type as `like`, `length` zeros. */
-function sameType(like: ColumnArray, length: number): ColumnArray {
-  if (like instanceof Float64Array) return new Float64Array(length);
-  if (like instanceof BigInt64Array) return new BigInt64Array(length);
-  if (like instanceof BigUint64Array) return new BigUint64Array(length);
-  return like instanceof Uint32Array ? new Uint32Array(length) : new Uint8Array(length);
-}
-
-/**
- * Copies `source[from(i)]` to `target[to(i)]` for `count` values; an undefined list stands for
- * 0, 1, 2, ...
- */
-function copyValues(
-  source: ColumnArray,
-  sources: Uint32Array | undefined,
-  target: ColumnArray,
-  targets: Uint32Array | undefined,
-  count: number,
-): void {
-  if (source instanceof Uint8Array || source instanceof Uint32Array) {
-    const narrow = target as Uint8Array | Uint32Array;
-    for (let index = 0; index < count; index += 1) {
-      const from = sources === undefined ? index : (sources[index] as number);
-      const to = targets === undefined ? index : (targets[index] as number);
-      narrow[to] = source[from] as number;
-    }
-    return;
-  }
-  const wideFrom = halvesOf(source);
-  const wideTo = halvesOf(target as BigInt64Array | BigUint64Array | Float64Array);
-  for (let index = 0; index < count; index += 1) {
-    const from = sources === undefined ? index : (sources[index] as number);
-    const to = targets === undefined ? index : (targets[index] as number);
-    wideTo[2 * to] = wideFrom[2 * from] as number;
-    wideTo[2 * to + 1] = wideFrom[2 * from + 1] as number;
-  }
 }
 
 /** First index in ascending `rows` whose row is at or above `row`. */
@@ -143,13 +105,16 @@ function compacted(codes: Uint32Array, validity: Uint8Array | undefined, whole: 
   return { values: mapped, dictionary };
 }
 
+/** What slices are made of. */
+export type GatheredRows = Pick<RowSet, 'rowCount' | 'times' | 'columns'>;
+
 /** Columns of one row set by slice of its layout. */
 export class Gatherer {
-  readonly #rows: RowSet;
+  readonly #rows: GatheredRows;
   readonly #layout: RowLayout;
   readonly #grouped: (GroupedValues | undefined)[] = [];
 
-  constructor(rows: RowSet, layout: RowLayout) {
+  constructor(rows: GatheredRows, layout: RowLayout) {
     this.#rows = rows;
     this.#layout = layout;
   }

@@ -3,8 +3,8 @@
  * that the loop makes no bigint: it runs over every row that enters a buffer. Little-endian only,
  * as all machines that Node runs on are.
  */
-import { assert } from '../../base/lib/assert.ts';
-import { hourOf } from '../../base/model/partition.ts';
+import { GatewayError } from '../../base/errors/gateway-error.ts';
+import { hourOf, hourUs as hourUsWide } from '../../base/model/partition.ts';
 
 const hourUs = 3_600_000_000;
 const highUnit = 4_294_967_296;
@@ -22,27 +22,32 @@ function hourOfExact(time: number): number {
   return (hour + 1) * hourUs <= time ? hour + 1 : hour;
 }
 
-/** Adds to `counts`, by UTC hour since 1970, the number of times from `from` to `to` in it. */
-export function countHours(
+/**
+ * Low half of the start of a UTC hour: `(low half of a time in it - this) >>> 0` is the time's
+ * offset in microseconds, exactly, whatever the year, since an hour has less than 2^32 of them.
+ */
+export function offsetsBase(hour: number): number {
+  return Number(BigInt.asIntN(32, BigInt(hour) * hourUsWide));
+}
+
+/** Calls back with each run of rows from `from` to `to` whose times are of one UTC hour. */
+export function hoursOfRows(
   times: BigInt64Array,
   from: number,
   to: number,
-  counts: Map<number, number>,
+  found: (hour: number, first: number, end: number) => void,
 ): void {
   const halves = halvesOf(times);
   let hour = 0;
   let start = 0;
   let end = 0;
-  let run = 0;
+  let first = from;
   for (let row = from; row < to; row += 1) {
     const high = halves[2 * row + 1] as number;
     const time = high * highUnit + ((halves[2 * row] as number) >>> 0);
-    if (time >= start && time < end) {
-      run += 1;
-      continue;
-    }
-    if (run > 0) counts.set(hour, (counts.get(hour) ?? 0) + run);
-    run = 1;
+    if (time >= start && time < end) continue;
+    if (row > first) found(hour, first, row);
+    first = row;
     if (high >= -exactHighMax && high < exactHighMax) {
       hour = hourOfExact(time);
       start = hour * hourUs;
@@ -54,35 +59,45 @@ export function countHours(
       end = 0;
     }
   }
-  if (run > 0) counts.set(hour, (counts.get(hour) ?? 0) + run);
+  if (to > first) found(hour, first, to);
+}
+
+/** Adds to `counts`, by UTC hour since 1970, the number of times from `from` to `to` in it. */
+export function countHours(
+  times: BigInt64Array,
+  from: number,
+  to: number,
+  counts: Map<number, number>,
+): void {
+  hoursOfRows(times, from, to, (hour, first, end) => {
+    counts.set(hour, (counts.get(hour) ?? 0) + end - first);
+  });
 }
 
 /**
- * Returns per row the number that `fileOfHour` gives for its UTC hour. Throws HF_BUG for an hour
- * that the map does not name.
+ * Returns per row the number that `fileOfHour` gives for its UTC hour, or `repeatFileOfHour` for
+ * rows that are repeats. Throws HF_BUG for an hour that the map does not name.
+ * @param repeats one per row; undefined if there are none
  */
 export function mapHours(
   times: BigInt64Array,
   fileOfHour: ReadonlyMap<number, number>,
+  repeatFileOfHour: ReadonlyMap<number, number> = new Map(),
+  repeats: Uint8Array | undefined = undefined,
 ): Uint32Array {
-  const halves = halvesOf(times);
   const files = new Uint32Array(times.length);
-  let start = 0;
-  let end = 0;
-  let file = 0;
-  for (let row = 0; row < times.length; row += 1) {
-    const high = halves[2 * row + 1] as number;
-    const time = high * highUnit + ((halves[2 * row] as number) >>> 0);
-    if (!(time >= start && time < end)) {
-      const exact = high >= -exactHighMax && high < exactHighMax;
-      const hour = exact ? hourOfExact(time) : hourOf(times[row] as bigint);
-      const found = fileOfHour.get(hour);
-      assert(found !== undefined, `no file is planned for UTC hour ${hour}`);
-      file = found;
-      start = exact ? hour * hourUs : 0;
-      end = exact ? start + hourUs : 0;
+  hoursOfRows(times, 0, times.length, (hour, first, end) => {
+    const file = fileOfHour.get(hour);
+    const repeatFile = repeatFileOfHour.get(hour);
+    for (let row = first; row < end; row += 1) {
+      const found = repeats?.[row] === 1 ? repeatFile : file;
+      if (found === undefined) throw unplanned(hour);
+      files[row] = found;
     }
-    files[row] = file;
-  }
+  });
   return files;
+}
+
+function unplanned(hour: number): GatewayError {
+  return new GatewayError('HF_BUG', `no file is planned for UTC hour ${hour}`);
 }

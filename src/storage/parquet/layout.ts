@@ -3,10 +3,9 @@
  * built slice by slice so that a very wide or long one never stands in memory as dense columns all
  * at once: 2,000 mostly empty columns of 50,000 rows would be 800 MB.
  */
-import { assert, present } from '../../base/lib/assert.ts';
+import { present } from '../../base/lib/assert.ts';
 import { mapHours } from './hours.ts';
-import { sortedRows } from './sort.ts';
-import type { PlannedFile, RowSet } from './types.ts';
+import type { MergedRows, PlannedFile } from './types.ts';
 
 /** Values (rows x columns) of one slice; 8 bytes each, so 32 MiB as dense columns. */
 export const sliceCellsMax = 4 * 1024 * 1024;
@@ -32,32 +31,41 @@ export interface RowLayout {
   readonly placeOfRow: Uint32Array | undefined;
 }
 
-/** Row lists by file, each in the order that `order` gives (the set's own order if undefined). */
-function rowsByFile(
-  rows: RowSet,
-  files: readonly PlannedFile[],
-  order: Uint32Array | undefined,
-): readonly Uint32Array[] {
-  const fileOfHour = new Map<number, number>();
-  files.forEach((file, index) => {
-    for (const hour of file.hours) fileOfHour.set(hour, index);
-  });
-  const fileOfRow = mapHours(rows.times, fileOfHour);
-  const lists = files.map((file) => new Uint32Array(file.rows));
+/** A planned file together with the rows that it holds once versions are merged. */
+export interface FilledFile extends PlannedFile {
+  readonly rows: number;
+  /** Its index among the planned files. */
+  readonly place: number;
+}
+
+/** Index of the planned file by row. */
+function fileByRow({ rows }: MergedRows, files: readonly PlannedFile[]): Uint32Array {
+  const fileOfHour = (repeat: boolean) => {
+    const found = new Map<number, number>();
+    files.forEach((file, index) => {
+      if (file.repeat === repeat) for (const hour of file.hours) found.set(hour, index);
+    });
+    return found;
+  };
+  return mapHours(rows.times, fileOfHour(false), fileOfHour(true), rows.repeats);
+}
+
+/** Row lists by file, each in file order; lists of files without rows are empty. */
+function rowsByFile(merged: MergedRows, files: readonly PlannedFile[]): readonly Uint32Array[] {
+  const { order } = merged;
+  const { rowCount } = merged.rows;
+  const fileOfRow = fileByRow(merged, files);
+  const counts = new Uint32Array(files.length);
+  for (const file of fileOfRow) counts[file] = (counts[file] as number) + 1;
+  const lists = Array.from(counts, (count) => new Uint32Array(count));
   const filled = new Uint32Array(files.length);
-  for (let index = 0; index < rows.rowCount; index += 1) {
+  for (let index = 0; index < rowCount; index += 1) {
     const row = order === undefined ? index : (order[index] as number);
     const file = fileOfRow[row] as number;
     const place = filled[file] as number;
     (lists[file] as Uint32Array)[place] = row;
     filled[file] = place + 1;
   }
-  files.forEach((file, index) => {
-    assert(
-      filled[index] === file.rows,
-      `file ${file.fileId}: ${filled[index]} of ${file.rows} rows`,
-    );
-  });
   return lists;
 }
 
@@ -92,24 +100,38 @@ function isRun(list: Uint32Array): boolean {
   return true;
 }
 
+/** Rows by file, those files that have any. */
+export interface FileLayout extends RowLayout {
+  /** `RowSlice.file` counts in these. */
+  readonly files: readonly FilledFile[];
+}
+
 /**
- * Sorts the set and returns the place of each row in the planned files.
+ * Returns the place of each row in the planned files; files without rows are left out.
  * @param rowsMax rows of a slice; the default bounds its cells
  */
 export function layoutFiles(
-  rows: RowSet,
-  files: readonly PlannedFile[],
-  rowsMax: number = sliceRowsMax(rows.columns.length),
-): RowLayout {
-  const order = sortedRows(rows);
-  const single = files.length === 1;
-  const lists = single ? [order] : rowsByFile(rows, files, order);
-  const slices = files.flatMap((file, index) => slicesOf(index, lists[index], file.rows, rowsMax));
+  merged: MergedRows,
+  planned: readonly PlannedFile[],
+  rowsMax: number = sliceRowsMax(merged.rows.columns.length),
+): FileLayout {
+  const { rows, order } = merged;
+  const single = planned.length === 1;
+  const lists = single ? [order] : rowsByFile(merged, planned);
+  const filled = planned
+    .map((file, place) => ({ file, place, list: lists[place] }))
+    .filter(({ list }) => single || (list?.length ?? 0) > 0);
+  const files = filled.map(({ file, place, list }) => {
+    return { ...file, place, rows: list?.length ?? rows.rowCount };
+  });
+  const slices = filled.flatMap(({ list }, index) => {
+    return slicesOf(index, list, list?.length ?? rows.rowCount, rowsMax);
+  });
   const only = slices.length === 1 ? slices[0] : undefined;
   if (only !== undefined && only.order === undefined) {
-    return { slices, sliceOfRow: undefined, placeOfRow: undefined };
+    return { files, slices, sliceOfRow: undefined, placeOfRow: undefined };
   }
-  return { slices, ...placesOf(slices, rows.rowCount) };
+  return { files, slices, ...placesOf(slices, rows.rowCount) };
 }
 
 /** Rows of one slice: at least 1,024, so that thousands of columns do not make tiny ones. */

@@ -10,6 +10,8 @@ import { dayOfHour } from '../../base/model/partition.ts';
 export const ungroupedHoursMax = 48;
 
 export interface FilePlan {
+  /** True for rows that are repeats (P19): they never share a file with others. */
+  readonly repeat: boolean;
   /** Ascending, all of one UTC day. */
   readonly hours: readonly number[];
   readonly rows: number;
@@ -24,6 +26,7 @@ export interface FilePlan {
 export function planFiles(
   hourRows: ReadonlyMap<number, number>,
   hourFileMinRows: number,
+  repeat = false,
 ): readonly FilePlan[] {
   const hours = [...hourRows.keys()].sort((a, b) => a - b);
   const groups = hours.length > ungroupedHoursMax;
@@ -37,12 +40,12 @@ export function planFiles(
       if (others === undefined) small.set(day, [hour]);
       else others.push(hour);
     } else {
-      plans.push({ hours: [hour], rows, dayFile: false });
+      plans.push({ repeat, hours: [hour], rows, dayFile: false });
     }
   }
   for (const dayHours of small.values()) {
     const rows = dayHours.reduce((sum, hour) => sum + (hourRows.get(hour) ?? 0), 0);
-    plans.push({ hours: dayHours, rows, dayFile: dayHours.length > 1 });
+    plans.push({ repeat, hours: dayHours, rows, dayFile: dayHours.length > 1 });
   }
   return plans.sort((a, b) => (a.hours[0] ?? 0) - (b.hours[0] ?? 0));
 }

@@ -1,9 +1,11 @@
 /**
- * Order of rows in a file: by time, then by tags in ascending order of column id (null first, then
- * by bytes), then as they came. Stable radix passes over typed arrays, last key first; rows that
- * are in order already, which most flushes of one sender are, cost one look at each.
+ * Order of rows in a file: by time, then by tags in ascending order of column id (null and the
+ * empty string first, then by bytes), then as they came: versions of a point stand together.
+ * Stable radix passes over typed arrays, last key first; rows that are in order already, which
+ * most flushes of one sender are, cost one look at each.
  */
-import type { ColumnValues } from '../../base/model/column-batch.ts';
+import type { ColumnValues, StringDictionary } from '../../base/model/column-batch.ts';
+import type { ColumnRef } from '../../base/model/schema.ts';
 import { present } from '../../base/lib/assert.ts';
 import { dictionaryRanks } from './dictionary-order.ts';
 import { halvesOf } from './hours.ts';
@@ -12,19 +14,48 @@ import type { RowSet } from './types.ts';
 const digitBits = 11;
 const digitCount = 1 << digitBits;
 
-/** Rank of the tag's value by row; 0 where it has none. */
-function ranksByRow(tag: ColumnValues, rowCount: number): Uint32Array {
-  const ranks = dictionaryRanks(present(tag.dictionary, 'dictionary of a tag column'));
+/** Number by code of a tag's value: 0 for the empty string, which is an absent tag. */
+export type TagNumbers = (dictionary: StringDictionary) => Uint32Array;
+
+/** From 1, in any order that tells values apart: cheaper than ranks. */
+export const tagNumbers: TagNumbers = ({ count, offsets }) => {
+  const numbers = new Uint32Array(count);
+  for (let code = 0; code < count; code += 1) {
+    numbers[code] = offsets[code] === offsets[code + 1] ? 0 : code + 1;
+  }
+  return numbers;
+};
+
+/** In the order of the bytes. */
+function ranksOf(dictionary: StringDictionary): Uint32Array {
+  const ranks = dictionaryRanks(dictionary);
+  const { offsets } = dictionary;
+  for (let code = 0; code < ranks.length; code += 1) {
+    if (offsets[code] === offsets[code + 1]) ranks[code] = 0;
+  }
+  return ranks;
+}
+
+/** What `ranks` has for the tag's value by row; 0 where it has none. */
+function byRow(tag: ColumnValues, ranks: Uint32Array, rowCount: number): Uint32Array {
   const codes = tag.values as Uint32Array;
-  const byRow = new Uint32Array(rowCount);
+  const found = new Uint32Array(rowCount);
   if (tag.rows === undefined) {
-    for (let row = 0; row < rowCount; row += 1) byRow[row] = ranks[codes[row] as number] as number;
+    for (let row = 0; row < rowCount; row += 1) found[row] = ranks[codes[row] as number] as number;
   } else {
     for (let index = 0; index < tag.rows.length; index += 1) {
-      byRow[tag.rows[index] as number] = ranks[codes[index] as number] as number;
+      found[tag.rows[index] as number] = ranks[codes[index] as number] as number;
     }
   }
-  return byRow;
+  return found;
+}
+
+function ranksByRow(tag: ColumnValues, rowCount: number): Uint32Array {
+  return byRow(tag, ranksOf(dictionaryOf(tag)), rowCount);
+}
+
+function dictionaryOf(tag: ColumnValues): StringDictionary {
+  return present(tag.dictionary, 'dictionary of a tag column');
 }
 
 /**
@@ -84,14 +115,15 @@ class RadixSorter {
   #spare: Uint32Array;
   readonly #counts = new Uint32Array(digitCount);
 
-  constructor(rowCount: number) {
-    this.order = new Uint32Array(rowCount);
-    for (let row = 0; row < rowCount; row += 1) this.order[row] = row;
-    this.#spare = new Uint32Array(rowCount);
+  /** @param rows the rows to sort, as they came; not kept */
+  constructor(rows: Uint32Array) {
+    this.order = rows.slice();
+    this.#spare = new Uint32Array(rows.length);
   }
 
   /** Sorts by `keys[row]`, looking only at bits that differ between rows. */
   by(keys: Uint32Array): void {
+    // Keys of rows that are not sorted cost a pass at most; looking them up by row costs more.
     const first = keys[0] ?? 0;
     let different = 0;
     for (let row = 1; row < keys.length; row += 1) different |= (keys[row] as number) ^ first;
@@ -103,7 +135,10 @@ class RadixSorter {
   #pass(keys: Uint32Array, shift: number): void {
     const counts = this.#counts.fill(0);
     const mask = digitCount - 1;
-    for (let row = 0; row < keys.length; row += 1) {
+    const { order } = this;
+    const isWhole = order.length === keys.length;
+    for (let index = 0; index < order.length; index += 1) {
+      const row = isWhole ? index : (order[index] as number);
       const digit = ((keys[row] as number) >>> shift) & mask;
       counts[digit] = (counts[digit] as number) + 1;
     }
@@ -113,7 +148,6 @@ class RadixSorter {
       counts[digit] = start;
       start += count;
     }
-    const { order } = this;
     const target = this.#spare;
     for (let index = 0; index < order.length; index += 1) {
       const row = order[index] as number;
@@ -140,10 +174,15 @@ function timeKeys(times: BigInt64Array): readonly [low: Uint32Array, high: Uint3
   return [low, high];
 }
 
+/** True for columns that are part of a series. */
+export function isTag({ kind, physical }: ColumnRef): boolean {
+  return kind === 'tag' && physical.type === 'string';
+}
+
 /** The tag columns of a row set, in the order in which they sort. */
 export function tagColumns(columns: readonly ColumnValues[]): readonly ColumnValues[] {
   return columns
-    .filter(({ column }) => column.kind === 'tag' && column.physical.type === 'string')
+    .filter(({ column }) => isTag(column))
     .sort((a, b) => a.column.physical.id - b.column.physical.id);
 }
 
@@ -154,12 +193,65 @@ export function sortedRows(rows: RowSet): Uint32Array | undefined {
   const ties = timeTies(times);
   if (ties === 'sorted') return undefined;
   if (ties !== 'unsorted' && tiesInOrder(ties, tags, rowCount)) return undefined;
-  const sorter = new RadixSorter(rowCount);
+  return sortRows(
+    rows,
+    Uint32Array.from({ length: rowCount }, (_, row) => row),
+  );
+}
+
+/**
+ * Some rows of the set, given as they came, in file order.
+ * @param numbers order of a tag's values
+ */
+export function sortRows(
+  rows: RowSet,
+  some: Uint32Array,
+  numbers: TagNumbers = ranksOf,
+): Uint32Array {
+  const tags = tagColumns(rows.columns);
+  const sorter = new RadixSorter(some);
   for (let index = tags.length - 1; index >= 0; index -= 1) {
-    sorter.by(ranksByRow(present(tags[index], 'tag'), rowCount));
+    const tag = present(tags[index], 'tag');
+    sorter.by(byRow(tag, numbers(dictionaryOf(tag)), rows.rowCount));
   }
-  const [low, high] = timeKeys(times);
+  const [low, high] = timeKeys(rows.times);
   sorter.by(low);
   sorter.by(high);
   return sorter.order;
+}
+
+/**
+ * Returns the places, ascending, at which rows in file order hold a version of the point before
+ * them: the same time and the same tags.
+ * @param order rows in file order; undefined if all rows of the set stand in it
+ */
+export function versionPlaces(rows: RowSet, order: Uint32Array | undefined): Uint32Array {
+  const { times, rowCount } = rows;
+  const halves = halvesOf(times);
+  const length = order?.length ?? rowCount;
+  let places = new Uint32Array(length);
+  let kept = 0;
+  for (let place = 1; place < length; place += 1) {
+    const row = order === undefined ? place : (order[place] as number);
+    const before = order === undefined ? place - 1 : (order[place - 1] as number);
+    if (halves[2 * row] !== halves[2 * before]) continue;
+    if (halves[2 * row + 1] !== halves[2 * before + 1]) continue;
+    places[kept] = place;
+    kept += 1;
+  }
+  places = places.subarray(0, kept);
+  for (const tag of tagColumns(rows.columns)) {
+    if (kept === 0) break;
+    const values = byRow(tag, tagNumbers(dictionaryOf(tag)), rowCount);
+    kept = 0;
+    for (const place of places) {
+      const row = order === undefined ? place : (order[place] as number);
+      const before = order === undefined ? place - 1 : (order[place - 1] as number);
+      if (values[row] !== values[before]) continue;
+      places[kept] = place;
+      kept += 1;
+    }
+    places = places.subarray(0, kept);
+  }
+  return places;
 }

@@ -139,14 +139,14 @@ class Driver {
   async #lane(lane: number, client: GatewayClient, take: () => boolean): Promise<void> {
     const { queryEvery } = this.#options;
     for (let count = 1; take(); count += 1) {
-      await this.#send(client);
+      await this.#send(lane, client);
       if (lane === 0 && queryEvery > 0 && count % queryEvery === 0) await this.#look(client);
     }
   }
 
-  async #send(client: GatewayClient): Promise<void> {
+  async #send(lane: number, client: GatewayClient): Promise<void> {
     const { maker, model, acknowledged } = this.#options;
-    const request = maker.next();
+    const request = maker.next(lane);
     model.sent(request.number, request.rows);
     this.sent += 1;
     const status = await client.write(request);

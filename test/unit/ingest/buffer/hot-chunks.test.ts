@@ -39,7 +39,8 @@ function compose(existing: readonly string[] = []) {
   /** Finishes all jobs and returns the row ranges that they encoded. */
   const encodeAll = async () => {
     const jobs = encoder.hots.splice(0);
-    for (const { finish } of jobs) finish({ bytes: 100 });
+    const result = { bytes: 100, hours: [], repeatHours: [], doubledHours: [] };
+    for (const { finish } of jobs) finish(result);
     await settled();
     return jobs.map(({ job }) => [job.from, job.to]);
   };

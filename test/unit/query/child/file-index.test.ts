@@ -5,7 +5,7 @@ import type { FileEntry } from '../../../../src/query/child/wire.ts';
 
 const open = { from: undefined, to: undefined };
 const file = (id: number, hours: FileEntry['hours'] = [[0, 0, 0]]): FileEntry => {
-  return { id, measurementId: 16, path: String(id), hours, columns: [] };
+  return { id, measurementId: 16, path: String(id), hours, flags: 0, columns: [] };
 };
 
 await t.test('each snapshot sees exactly its files, whatever came later', (t) => {

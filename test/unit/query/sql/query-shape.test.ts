@@ -124,3 +124,28 @@ await t.test('numbers of any width survive', (t) => {
   t.equal(JSON.stringify(parseExact(text)), text);
   t.end();
 });
+
+await t.test('texts that a column must have are taken where they hold for every row', async (t) => {
+  const tags = async (sql: string) => {
+    const { tables: found } = await shapeOf(sql);
+    return found.flatMap(({ name, tags: bounds }) =>
+      bounds.map(({ column, values }) => `${name}.${column}=${values.join('|')}`),
+    );
+  };
+  const cases: readonly (readonly [sql: string, tags: readonly string[]])[] = [
+    ["SELECT * FROM a WHERE host = 'x' AND 'eu' = Region", ['a.host=x', 'a.Region=eu']],
+    ["SELECT * FROM a WHERE a.host IN ('x', 'y') AND p > 80", ['a.host=x|y']],
+    ["SELECT * FROM a x JOIN b y USING (t) WHERE x.h = 'p' AND y.h = 'q'", ['a.h=p', 'b.h=q']],
+    ["SELECT * FROM a x LEFT JOIN b y USING (t) WHERE y.h = 'q'", []],
+    ["SELECT * FROM a JOIN b USING (t) WHERE h = 'q'", []],
+    ["SELECT * FROM a WHERE host = 'x' OR host = 'y'", []],
+    ["SELECT * FROM a WHERE NOT host = 'x'", []],
+    ["SELECT * FROM a WHERE host NOT IN ('x') AND host <> 'y' AND host > 'z'", []],
+    ["SELECT * FROM a WHERE host IN ('x', other) AND host = NULL AND host = 5", []],
+    ["SELECT * FROM a WHERE host = 'x' COLLATE nocase AND upper(host) = 'Y'", []],
+    ["SELECT * FROM a WHERE host IN (SELECT 'x') AND 'x' = 'y'", []],
+    ["SELECT * FROM a TABLESAMPLE 5 ROWS WHERE host = 'x'", []],
+  ];
+  for (const [sql, expected] of cases)
+    t.same((await tags(sql)).toSorted(), expected.toSorted(), sql);
+});

@@ -76,7 +76,7 @@ t.test('a flush and a hot chunk are encoded by a thread', async (test) => {
   const path = join(root, 'hot.parquet');
   const [flushed, hot] = await Promise.all([
     pool.flush(flushJob(500, 1)),
-    pool.hot({ rows: set, from: 100, to: 300, path }),
+    pool.hot({ hasIdentity: false, rows: set, from: 100, to: 300, path }),
   ]);
   const read = await readWithDuckdb(join(dataDirectory, flushed.facts[0]?.path ?? ''));
   test.strictSame(read.rows, plainRows(set));
@@ -93,7 +93,13 @@ t.test('hot chunks go before flushes that wait, and a full queue refuses', async
   const note = (name: string) => () => {
     done.push(name);
   };
-  const hotJob = (name: string) => ({ rows: rows(10), from: 0, to: 10, path: join(root, name) });
+  const hotJob = (name: string) => ({
+    hasIdentity: false,
+    rows: rows(10),
+    from: 0,
+    to: 10,
+    path: join(root, name),
+  });
   const jobs = [
     pool.flush(flushJob(10, 10)).then(note('flush 1')),
     pool.flush(flushJob(10, 20)).then(note('flush 2')),
@@ -124,7 +130,13 @@ t.test('a hot chunk does not wait for a flush of many files', async (test) => {
     done.push('flush');
     return facts;
   });
-  await pool.hot({ rows: rows(10), from: 0, to: 10, path: join(root, 'between') });
+  await pool.hot({
+    hasIdentity: false,
+    rows: rows(10),
+    from: 0,
+    to: 10,
+    path: join(root, 'between'),
+  });
   done.push('hot');
   test.equal((await flushed).length, 60);
   test.strictSame(done, ['hot', 'flush']);

@@ -13,6 +13,7 @@ import { encodeFlush } from '../../../../src/storage/parquet/flush-encoder.ts';
 import { readFooterFacts } from '../../../../src/storage/parquet/footer.ts';
 import type { FlushJob, RowSet } from '../../../../src/storage/parquet/types.ts';
 import { pyarrowPython, readWithDuckdb, readWithPyarrow } from '../../../support/read-parquet.ts';
+import { compareValues, mergedPlainRows } from '../../../support/version-model.ts';
 import { columnRef, plainRows, plannedFiles, rowSet } from '../../../support/row-sets.ts';
 import type { ColumnSpec, Value } from '../../../support/row-sets.ts';
 
@@ -43,27 +44,10 @@ async function flush(rows: RowSet, hourFileMinRows?: number) {
   return encodeFlush(jobOf(rows, hourFileMinRows), 'snappy', writer);
 }
 
-function compareValues(a: Value, b: Value): number {
-  if (a === null || b === null) return Number(b === null) - Number(a === null);
-  if (typeof a === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b as string));
-  return a < b ? -1 : Number(a > b);
-}
-
-/** Rows of the model in file order: time, then tags by id, then as they came. */
-function expectedRows(rows: RowSet): Value[][] {
-  const tags = rows.columns
-    .map(({ column }, index) => ({ column, index }))
-    .filter(({ column }) => column.kind === 'tag')
-    .sort((a, b) => a.column.physical.id - b.column.physical.id);
-  return plainRows(rows).sort((a, b) => {
-    const byTime = compareValues(a[0] ?? null, b[0] ?? null);
-    if (byTime !== 0) return byTime;
-    for (const { index } of tags) {
-      const byTag = compareValues(a[index + 1] ?? null, b[index + 1] ?? null);
-      if (byTag !== 0) return byTag;
-    }
-    return 0;
-  });
+/** Rows of the model in file order, versions of a point merged. */
+function expectedRows(rows: RowSet): readonly (readonly Value[])[] {
+  const columns = rows.columns.map(({ column }) => column);
+  return mergedPlainRows(columns, plainRows(rows));
 }
 
 /** Spreads a file's columns over the set's columns; those that the file lacks are null. */
@@ -234,6 +218,60 @@ t.test('rows out of order over many hours are sorted and grouped by day', async 
     test.match(path, /\/2026\/09\/\d\d\/cpu/);
     test.equal(new Set(hours.map(([hour]) => Math.floor(hour / 24))).size, 1);
   }
+});
+
+t.test('repeats go to flagged files of their own, with their numbers', async (test) => {
+  const tag = columnRef(0, 'tag', 'string', 'host');
+  const field = columnRef(1, 'field', 'int64', 'v');
+  const later = columnRef(2, 'field', 'double', 'w');
+  const rows: RowSet = {
+    ...rowSet(
+      [start + 5n, start + 3n, start + 5n, start + hourUs, start + 3n, start + 3n],
+      [
+        { column: tag, values: ['a', 'a', '', 'a', 'a', null] },
+        { column: field, values: [1n, 2n, 3n, 4n, null, 6n] },
+        { column: later, values: [null, 0.5, null, null, 1.5, null] },
+      ],
+    ),
+    // The repeat in the second hour and two versions of a repeat; one repeat is of a first row.
+    repeats: Uint8Array.of(0, 1, 0, 1, 1, 0),
+  };
+  const { facts } = await flush(rows);
+  test.strictSame(
+    facts.map(({ flags, rows: count, part, seqMax }) => ({ flags, count, part, seqMax })),
+    [
+      { flags: 0, count: 3, part: [0, 3], seqMax: 1005 },
+      { flags: 1, count: 1, part: [1, 3], seqMax: 1004 },
+      { flags: 1, count: 1, part: [2, 3], seqMax: 1003 },
+    ],
+  );
+  test.strictSame(facts[0]?.columns, [[0, 1]], '`_seq` is no column of the schema');
+  test.strictSame(facts[1]?.columns, [[0, 2]]);
+  const paths = facts.map(({ path }) => join(root, path));
+  const read = await Promise.all(paths.map((path) => readWithDuckdb(path)));
+  test.strictSame(read[0]?.columns, ['time', 'host', 'v']);
+  test.strictSame(read[0]?.rows, [
+    [start + 3n, null, 6n],
+    [start + 5n, '', 3n],
+    [start + 5n, 'a', 1n],
+  ]);
+  test.strictSame(read[1]?.columns, ['time', 'host', 'v', 'w', '_seq']);
+  test.strictSame(read[1]?.rows, [[start + 3n, 'a', 2n, 1.5, 1004n]]);
+  test.strictSame(read[2]?.rows, [[start + hourUs, 'a', 4n, 1003n]]);
+  const footer = readFooterFacts(nodeFiles, paths[1] ?? '');
+  test.strictSame(footer.columns, [tag, field, later]);
+  test.equal(footer.flags, 1);
+});
+
+t.test('a file that only held versions of rows in another one is not made', async (test) => {
+  const rows: RowSet = {
+    ...rowSet([start, start], [{ column: columnRef(1, 'field', 'int64', 'v'), values: [1n, 2n] }]),
+    repeats: Uint8Array.of(0, 1),
+  };
+  const { facts } = await flush(rows);
+  test.match(facts, [{ flags: 0, rows: 1, part: [0, 1], seqMax: 1001 }]);
+  test.equal(facts.length, 1);
+  test.strictSame((await readWithDuckdb(join(root, facts[0]?.path ?? ''))).rows, [[start, 2n]]);
 });
 
 t.test('a set of 2,000 sparse columns is encoded slice by slice', async (test) => {

@@ -8,6 +8,7 @@ import { hourOf } from '../../../../src/base/model/partition.ts';
 import type { PhysicalType } from '../../../../src/base/model/schema.ts';
 import { Gatherer, type ColumnSlice } from '../../../../src/storage/parquet/gather.ts';
 import { layoutFiles, layoutRun, type RowLayout } from '../../../../src/storage/parquet/layout.ts';
+import { mergeVersions } from '../../../../src/storage/parquet/merge-versions.ts';
 import { sortedRows } from '../../../../src/storage/parquet/sort.ts';
 import type { RowSet } from '../../../../src/storage/parquet/types.ts';
 import {
@@ -125,7 +126,14 @@ t.test('the slices of a flush are its files, in order, every value exact', (test
           .map((place) => plain[place] ?? [])
           .filter(([time]) => hours.includes(hourOf(time as bigint))),
       );
-      check(gatherFiles(rows, layoutFiles(rows, files, max), files.length), expected);
+      check(
+        gatherFiles(
+          rows,
+          layoutFiles(mergeVersions({ rows, hasIdentity: false }), files, max),
+          files.length,
+        ),
+        expected,
+      );
     }),
     { numRuns: 400 },
   );

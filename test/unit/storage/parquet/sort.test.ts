@@ -3,7 +3,8 @@ import t from 'tap';
 import fc from 'fast-check';
 import { sortedRows } from '../../../../src/storage/parquet/sort.ts';
 import { dictionaryRanks } from '../../../../src/storage/parquet/dictionary-order.ts';
-import { columnRef, columnValues, rowSet, type Value } from '../../../support/row-sets.ts';
+import { columnRef, columnValues, rowSet } from '../../../support/row-sets.ts';
+import { compareValues, tagValue } from '../../../support/version-model.ts';
 
 const text = fc.oneof(
   fc.constantFrom('', 'a', 'aa', 'host-0001', 'host-0002', 'host-00010', '\u{10ffff}', '\uffff'),
@@ -14,12 +15,6 @@ const time = fc.oneof(
   fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
 );
 const row = fc.tuple(time, fc.option(text), fc.option(fc.constantFrom('x', 'y')));
-
-function compare(a: Value, b: Value): number {
-  if (a === null || b === null) return Number(b === null) - Number(a === null);
-  if (typeof a === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b as string));
-  return a < b ? -1 : Number(a > b);
-}
 
 function setOf(rows: readonly (readonly [bigint, string | null, string | null])[]) {
   return rowSet(
@@ -38,15 +33,15 @@ function setOf(rows: readonly (readonly [bigint, string | null, string | null])[
 t.test('rows are ordered by time, then tags by id, then as they came', (test) => {
   fc.assert(
     fc.property(fc.array(row, { minLength: 1, maxLength: 60 }), fc.boolean(), (rows, inOrder) => {
-      const byTime = inOrder ? [...rows].sort((a, b) => compare(a[0], b[0])) : rows;
+      const byTime = inOrder ? [...rows].sort((a, b) => compareValues(a[0], b[0])) : rows;
       const order = sortedRows(setOf(byTime)) ?? Uint32Array.from(byTime.keys());
       const expected = [...byTime.keys()].sort((a, b) => {
         const [left, right] = [byTime[a], byTime[b]];
         if (left === undefined || right === undefined) return 0;
         return (
-          compare(left[0], right[0]) ||
-          compare(left[1], right[1]) ||
-          compare(left[2], right[2]) ||
+          compareValues(left[0], right[0]) ||
+          compareValues(tagValue(left[1]), tagValue(right[1])) ||
+          compareValues(left[2], right[2]) ||
           a - b
         );
       });
