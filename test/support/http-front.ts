@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import type { ErrorCode } from '../../src/base/errors/codes.ts';
 import { GatewayError } from '../../src/base/errors/gateway-error.ts';
 import type { Clock } from '../../src/base/lib/clock.ts';
+import type { MeasurementSchema } from '../../src/base/model/schema.ts';
 import { silentLogger } from '../../src/base/telemetry/log.ts';
 import { Metrics } from '../../src/base/telemetry/metrics.ts';
 import type { HttpFrontOptions } from '../../src/fronts/http/front-types.ts';
@@ -33,6 +34,7 @@ export class FrontScript {
   readonly writes: WriteRequest[] = [];
   readonly queries: QueryRequest[] = [];
   readonly created: string[] = [];
+  measurements: readonly MeasurementSchema[] = [];
 
   refusal(): GatewayError | undefined {
     return this.admitError === undefined
@@ -107,6 +109,7 @@ export function composeFront(options: Partial<HttpFrontOptions> = {}): ComposedF
       },
       databases: {
         list: () => ['default', ...script.created],
+        measurements: () => script.measurements,
         create: (name) => {
           script.created.push(name);
           return Promise.resolve();

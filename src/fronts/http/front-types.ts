@@ -3,6 +3,7 @@
  */
 import type { Durability } from '../../base/config/derive.ts';
 import type { Clock } from '../../base/lib/clock.ts';
+import type { MeasurementSchema } from '../../base/model/schema.ts';
 import type { Logger } from '../../base/telemetry/log.ts';
 import type { Metrics } from '../../base/telemetry/metrics.ts';
 import type { WriteDoor } from '../../ingest/door-types.ts';
@@ -19,6 +20,8 @@ export interface QueryDoor {
 export interface DatabaseDoor {
   /** Names that senders may see, without `_internal`. */
   list(): readonly string[];
+  /** Measurements of a database; none if there is no such database. */
+  measurements(database: string): readonly MeasurementSchema[];
   /** Resolves when the database exists; one that was there already is no error. */
   create(name: string): Promise<void>;
 }

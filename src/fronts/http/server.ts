@@ -151,7 +151,7 @@ export class HttpFront {
     registerLineRoutes(app, this.#deps, this.#options);
     registerMessagePackRoutes(app, this.#deps, this.#options);
     registerQuery(app, this.#deps, this.#options);
-    registerInfluxQuery(app, this.#deps);
+    registerInfluxQuery(app, this.#deps, this.#options);
     registerPing(app, status.version);
     registerHealth(app, status);
     registerStatus(app, status);

@@ -34,7 +34,11 @@ export const stringBytesMax = 1_048_576;
 /** Upper halves of int64 from minus this up to this minus one are exact as doubles. */
 const highExact = 0x20_0000;
 
-/** Room for values of a form that did not stand in the first row. */
+/**
+ * Room at first for values of a form that stood in the first row; and of one that did not, which
+ * may well be rare. A body of nulls must not take memory for values that do not come.
+ */
+const firstCapacity = 4096;
 const lateCapacity = 16;
 
 /** `take` met the end of the body, or a byte that begins no value. */
@@ -218,9 +222,12 @@ export class ColumnStage {
   }
 
   #builder(type: PhysicalType, form: number): ColumnBuilder {
-    const { row } = this;
     this.#note(form);
-    return new ColumnBuilder(placeholders[type], row === 0 ? this.#rowCount : lateCapacity);
+    return new ColumnBuilder(placeholders[type], this.#capacity());
+  }
+
+  #capacity(): number {
+    return this.row === 0 ? Math.min(this.#rowCount, firstCapacity) : lateCapacity;
   }
 
   #note(form: number): void {
@@ -234,10 +241,7 @@ export class ColumnStage {
   #takeDoubles(start: number, rowStop: number): number {
     const { bytes, view } = this.#context.space;
     const end = bytes.length;
-    const column = (this.#doubles ??= new ColumnBuilder(
-      placeholders.double,
-      this.row === 0 ? this.#rowCount : lateCapacity,
-    ));
+    const column = (this.#doubles ??= new ColumnBuilder(placeholders.double, this.#capacity()));
     let at = start;
     let { row } = this;
     for (; row < rowStop; row += 1) {

@@ -175,6 +175,7 @@ export class ColumnarPlacer {
       const inPlace = stage.inPlace();
       if (inPlace !== undefined) {
         columns.push(...inPlace);
+        yield;
         continue;
       }
       const builders = new Map<number, ColumnBuilder>();

@@ -264,7 +264,7 @@ export class MessagePass {
     }
     if (fault !== undefined) {
       this.#items += 1;
-      yield* this.#rejections.add(
+      yield* this.#rejections.addRest(
         this.#space.bytes.subarray(mapAt, Math.min(at, mapAt + rejectionBytesMax)),
         this.#items,
         fault,
@@ -333,7 +333,8 @@ export class MessagePass {
     const { bytes } = this.#space;
     const rest = bytes.subarray(at, Math.min(bytes.length, at + rejectionBytesMax));
     this.#items += 1;
-    yield* this.#rejections.add(rest, this.#items, parseFault(`the body breaks off: ${reason}`));
+    const fault = parseFault(`the body breaks off: ${reason}`);
+    yield* this.#rejections.addRest(rest, this.#items, fault);
   }
 }
 

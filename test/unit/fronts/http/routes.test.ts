@@ -1,10 +1,6 @@
 import { Readable } from 'node:stream';
 import t from 'tap';
 import { GatewayError } from '../../../../src/base/errors/gateway-error.ts';
-import {
-  parseStatement,
-  splitStatements,
-} from '../../../../src/fronts/http/routes/influx-query.ts';
 import { composeFront, type ComposedFront } from '../../../support/http-front.ts';
 
 const headers = { host: 'localhost:8086' };
@@ -76,47 +72,39 @@ t.test('InfluxQL that is not known is refused statement by statement', async (t)
   t.match(missing.json(), { error: 'missing required parameter "q"' });
 });
 
-t.test('identifiers and statements are taken apart as InfluxQL quotes them', (t) => {
-  t.same(parseStatement('CREATE DATABASE "q\\"b\\\\s\\n"'), {
-    kind: 'create',
-    database: 'q"b\\s\n',
+const noSchema = { id: 20, database: 'default', name: 'm', columns: [] };
+
+t.test('SHOW asks the engine only for values, and an engine that is busy is a 503', async (t) => {
+  const names = await ask('GET', '/query?db=default&q=SHOW+MEASUREMENTS', undefined, (composed) => {
+    composed.script.measurements = [noSchema];
   });
-  t.match(parseStatement('CREATE DATABASE my-db'), { database: 'my-db' });
-  t.match(parseStatement('CREATE DATABASE ""'), { kind: 'other' });
-  t.match(parseStatement('show   databases'), { kind: 'databases' });
-  t.match(parseStatement('SHOW DATABASES extra'), { kind: 'other' });
-  t.same(splitStatements(' a "x;y" ; ;b \'p;q\';'), ['a "x;y"', "b 'p;q'"]);
-  t.same(splitStatements('a "x\\";y" ; b "c\'d'), ['a "x\\";y"', 'b "c\'d']);
-  t.end();
+  t.match(names.json(), { results: [{ series: [{ name: 'measurements', values: [['m']] }] }] });
+  t.same(names.script.queries, []);
+  const series = await ask('GET', '/query?db=default&q=SHOW+SERIES', undefined, (composed) => {
+    composed.script.measurements = [noSchema];
+    composed.script.queryBody = () => Readable.from(['{"data":[[1', ']]}']);
+  });
+  t.match(series.json(), { results: [{ series: [{ columns: ['key'], values: [['m']] }] }] });
+  const busy = await ask('GET', '/query?db=default&q=SHOW+SERIES', undefined, (composed) => {
+    composed.script.measurements = [noSchema];
+    composed.script.queryError = new GatewayError('HF_QUERY_QUEUE_FULL', 'too many');
+  });
+  t.equal(busy.answer.statusCode, 503);
+  t.ok(busy.answer.headers['retry-after']);
+  const invalid = await ask('GET', '/query?db=default&q=SHOW+SERIES', undefined, (composed) => {
+    composed.script.measurements = [noSchema];
+    composed.script.queryError = new GatewayError('HF_QUERY_INVALID', 'bad regular expression');
+  });
+  t.match(invalid.json(), { results: [{ statement_id: 0, error: 'bad regular expression' }] });
 });
 
-t.test('a body of quotes that are never closed is answered like any other', async (t) => {
-  // Looked at again from each quote on, a body of this size would take most of an hour.
-  for (const q of [`"${'\\"'.repeat(400_000)}`, `'${"x\\'".repeat(300_000)}`]) {
-    const { answer, json } = await ask('POST', '/query', `q=${q}`);
-    t.equal(answer.statusCode, 200);
-    t.match(json(), { results: [{ statement_id: 0, error: /not supported here/ }] });
-  }
-});
-
-t.test('very many statements at once are refused', async (t) => {
-  const { answer, json, script } = await ask('POST', '/query', `q=${'show;'.repeat(100_000)}`);
-  t.equal(answer.statusCode, 400);
-  t.match(json(), { error: /100000 statements; at most 1000/, code: 'parameter' });
-  const most = await ask('POST', '/query', `q=${'show databases;'.repeat(1000)}`);
-  t.equal(most.answer.statusCode, 200);
-  t.same(script.created, []);
-});
-
-t.test('a path is answered in its dialect however it is written', async (t) => {
-  const strange = { host: 'gateway.example', 'content-type': ';;=' };
-  for (const url of ['/api/v2/wr%69te', 'http://localhost/api/v2/write', '/api/v2/write#x?y']) {
-    const { answer, json } = await ask('POST', url, 'm f=1', undefined, strange);
-    t.equal(answer.statusCode, 503, `${url}: it would write`);
-    t.match(json(), { code: 'not_local', message: String }, url);
-    const good = await ask('POST', url, 'm f=1', undefined, { 'content-type': ';;=' });
-    t.equal(good.answer.statusCode, 204, `${url}: the content type says nothing`);
-  }
+t.test('an answer of SHOW that would not fit is refused, not cut', async (t) => {
+  const chunk = Buffer.alloc(1024 * 1024, 0x20);
+  const { json } = await ask('GET', '/query?db=default&q=SHOW+SERIES', undefined, (composed) => {
+    composed.script.measurements = [noSchema];
+    composed.script.queryBody = () => Readable.from(Array.from({ length: 65 }, () => chunk));
+  });
+  t.match(json(), { results: [{ statement_id: 0, error: /too large/ }] });
 });
 
 t.test('a query goes to the engine whole, and its answer comes back as it is', async (t) => {
