@@ -13,6 +13,7 @@ import type { ColumnWish } from '../../../storage/catalog/measurement-entry.ts';
 import { present } from '../../../base/lib/assert.ts';
 import { hashBytes, type ByteSpace } from '../bytes.ts';
 import { ColumnBuilder } from '../column-builder.ts';
+import { DictionaryBuilder } from '../dictionary-builder.ts';
 import {
   booleanForm,
   doubleForm,
@@ -58,8 +59,30 @@ function placeholder(type: PhysicalType): ColumnRef {
   return { kind: 'unknown', spelling: '', sqlName: '', physical: { id: -1, name: '', type } };
 }
 
+/** How many different strings a column had last time, and how long they were together. */
+export interface StringSize {
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** Sizes of columns of strings by spelling, whatever measurement they are in: a guess. */
+export class StringSizes {
+  readonly #sizes = new Map<string, StringSize>();
+
+  of(spelling: string): StringSize | undefined {
+    return this.#sizes.get(spelling);
+  }
+
+  note(spelling: string, size: StringSize): void {
+    const sizesMax = 4096;
+    if (this.#sizes.size >= sizesMax) this.#sizes.clear();
+    this.#sizes.set(spelling, size);
+  }
+}
+
 /** What all columns of a request share. */
 export interface StageContext {
+  readonly sizes: StringSizes;
   readonly space: ByteSpace;
   readonly head: HeadReader;
   readonly seed: number;
@@ -163,8 +186,10 @@ export class ColumnStage {
   stringFault(): string | undefined {
     // None of them begins within a character, so they are valid if they are one after the other.
     const dictionary = this.#strings?.dictionary?.finish();
-    if (dictionary === undefined || isUtf8(dictionary.bytes)) return undefined;
-    return this.#about('invalid UTF-8');
+    if (dictionary === undefined) return undefined;
+    const { count, bytes } = dictionary;
+    this.#context.sizes.note(this.spelling, { count, bytes: bytes.length });
+    return isUtf8(bytes) ? undefined : this.#about('invalid UTF-8');
   }
 
   /**
@@ -224,6 +249,18 @@ export class ColumnStage {
   #builder(type: PhysicalType, form: number): ColumnBuilder {
     this.#note(form);
     return new ColumnBuilder(placeholders[type], this.#capacity());
+  }
+
+  #stringBuilder(): ColumnBuilder {
+    this.#note(stringForm);
+    const capacity = this.#capacity();
+    const { sizes, space } = this.#context;
+    const { count, bytes } = sizes.of(this.spelling) ?? { count: 1, bytes: 0 };
+    // Never more than can still come.
+    const entries = Math.min(count, this.#rowCount);
+    const room = Math.min(Math.ceil((bytes / count) * entries), space.bytes.length);
+    const dictionary = new DictionaryBuilder(entries, room);
+    return new ColumnBuilder(placeholders.string, capacity, dictionary);
   }
 
   #capacity(): number {
@@ -320,7 +357,7 @@ export class ColumnStage {
     const { space, head, seed } = this.#context;
     const { bytes } = space;
     const end = bytes.length;
-    const column = (this.#strings ??= this.#builder('string', stringForm));
+    const column = (this.#strings ??= this.#stringBuilder());
     const dictionary = present(column.dictionary, 'dictionary of a string column');
     let at = start;
     while (this.row < rowStop && at < byteStop) {
