@@ -34,6 +34,7 @@ import type { CommitOrder } from './ingest/buffer/flush-order.ts';
 import { openShareMax } from './ingest/buffer/flush-policy.ts';
 import { decompress } from './ingest/decode/decompress.ts';
 import { assembleIntake, type Intake } from './ingest/intake.ts';
+import { DeadLetters } from './ingest/letters/dead-letters.ts';
 import { Replay } from './ingest/replay.ts';
 import { CommitClient } from './log/journal/commit-client.ts';
 import type { LostNumbers } from './log/journal/commit-messages.ts';
@@ -352,6 +353,7 @@ class RunningGateway implements Gateway {
       if (this.#phase === 'recovering') this.#phase = 'ready';
       this.#intake.flusher.flushOpen();
       void this.#intake.loadKeys((sql) => internalRows(this.#queries, sql));
+      void this.#intake.reservedFiles.trim();
       this.#replayed.resolve();
     } catch (error) {
       this.#replayed.reject(error);
@@ -427,11 +429,26 @@ class RunningGateway implements Gateway {
     });
     status.feed(metrics);
     const databases = new Databases(registry, commits);
+    const letters = new DeadLetters({
+      ask: (sql, parameters) => internalRows(this.#queries, sql, parameters),
+      door: this.#intake.door,
+    });
     const { server, query, wal } = config;
     const { door } = this.#intake;
     const queries = this.#queries;
     return new Fronts(
-      { door, queries, databases, status, metrics, alarms, logger, clock: parts.clock, decompress },
+      {
+        door,
+        queries,
+        databases,
+        letters,
+        status,
+        metrics,
+        alarms,
+        logger,
+        clock: parts.clock,
+        decompress,
+      },
       { ...server, queryTimeoutMs: query.timeoutMs, durability: wal.durability },
     );
   }

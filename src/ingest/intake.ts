@@ -31,10 +31,11 @@ import { Door, yieldNow } from './door.ts';
 import { FutureRows } from './future-rows.ts';
 import { type AskInternal, keyHours, readKeys } from './keys/filed-keys.ts';
 import { RequestKeys } from './keys/request-keys.ts';
+import { ReservedFiles } from './letters/reserved-files.ts';
 import { ingestCounters } from './ingest-counters.ts';
 
 export interface IntakeDeps {
-  readonly config: Pick<Config, 'ingest' | 'parquet' | 'wal'>;
+  readonly config: Pick<Config, 'deadLetters' | 'ingest' | 'parquet' | 'wal'>;
   readonly files: Files;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -59,6 +60,7 @@ export interface Intake {
   readonly admission: Admission;
   readonly door: Door;
   readonly keys: RequestKeys;
+  readonly reservedFiles: ReservedFiles;
   /** Reads the keys of files; called once, when the log is read to its end. */
   loadKeys(ask: AskInternal): Promise<void>;
 }
@@ -99,9 +101,10 @@ export function assembleIntake(deps: IntakeDeps): Intake {
   const hours = keyHours(commits.seed.files, clock.wallUs(), keyAgeUsMax);
   const loadKeys = (ask: AskInternal) =>
     keys.load(hours.length === 0 ? undefined : () => readKeys(ask, hours));
+  const reservedFiles = makeReservedFiles(deps);
   const door = makeDoor(deps, admission, buffers, keys);
   const flusher = makeFlusher(deps, buffers);
-  return { buffers, hot, flusher, admission, door, keys, loadKeys };
+  return { buffers, hot, flusher, admission, door, keys, loadKeys, reservedFiles };
 }
 
 function makeKeys({ registry, clock, alarms, metrics, config }: IntakeDeps): RequestKeys {
@@ -117,6 +120,17 @@ function makeKeys({ registry, clock, alarms, metrics, config }: IntakeDeps): Req
       retryMsMax: 30_000,
     },
   );
+}
+
+function makeReservedFiles(deps: IntakeDeps): ReservedFiles {
+  const { deadLetters, ingest } = deps.config;
+  const limits = {
+    letterBytesMax: deadLetters.bytesMax,
+    letterRowsMax: deadLetters.rowsMax,
+    keyRowsMax: ingest.keysMax,
+    keyAgeUsMax,
+  };
+  return new ReservedFiles(deps, limits, deps.commits.seed.files);
 }
 
 function makeFlusher(deps: IntakeDeps, buffers: MeasurementBuffers): Flusher {

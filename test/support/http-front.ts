@@ -107,6 +107,22 @@ export function composeFront(options: Partial<HttpFrontOptions> = {}): ComposedF
           return Promise.resolve({ commit: 3, incomplete, body: script.queryBody() });
         },
       },
+      letters: {
+        list: () => Promise.resolve({ count: 0, lines: 0, letters: [] }),
+        letters: async function* () {
+          await Promise.resolve();
+          yield* [];
+        },
+        replay: () =>
+          Promise.resolve({
+            replayed: 0,
+            rows: 0,
+            refused: 0,
+            refusals: [],
+            next: undefined,
+            stopped: undefined,
+          }),
+      },
       databases: {
         list: () => ['default', ...script.created],
         measurements: () => script.measurements,

@@ -77,6 +77,11 @@ export const alarmTable = {
     text: 'The idempotency keys of earlier requests cannot be read: requests with one get 503.',
     remedy: 'Look at the reason; requests without a key are taken, and it is tried again.',
   },
+  dead_letters_dropped: {
+    severity: 'warning',
+    text: 'Dead letters reached their limit, and the oldest were removed.',
+    remedy: 'Export or replay those that count (docs/DEAD-LETTERS.md), or raise deadletter.size_max.',
+  },
   udp_dropped: {
     severity: 'warning',
     text: 'Datagrams of line protocol could not be taken and are lost: UDP has no answer.',

@@ -92,6 +92,12 @@ export const metricTable = {
     help: 'Requests whose Idempotency-Key came before with another body; they were kept.',
     labels: ['dialect'],
   },
+  holdfast_deadletter_rows: { type: 'gauge', help: 'Rows of dead letters in files.' },
+  holdfast_deadletter_bytes: { type: 'gauge', help: 'Bytes of these files.' },
+  holdfast_deadletter_dropped_rows_total: {
+    type: 'counter',
+    help: 'Rows of dead letters that were removed, as the oldest, to stay within the limits.',
+  },
   holdfast_udp_datagrams_total: {
     type: 'counter',
     help: 'Datagrams whose good rows were kept.',

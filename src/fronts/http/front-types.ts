@@ -7,6 +7,7 @@ import type { MeasurementSchema } from '../../base/model/schema.ts';
 import type { Logger } from '../../base/telemetry/log.ts';
 import type { Metrics } from '../../base/telemetry/metrics.ts';
 import type { WriteDoor } from '../../ingest/door-types.ts';
+import type { DeadLetters } from '../../ingest/letters/dead-letters.ts';
 import type { QueryAnswer, QueryRequest } from '../../query/queries.ts';
 import type { StatusReport } from '../status.ts';
 import type { Decompress } from './read-body.ts';
@@ -26,8 +27,12 @@ export interface DatabaseDoor {
   create(name: string): Promise<void>;
 }
 
+/** The dead letters as the routes see them (ingest/letters/dead-letters.ts). */
+export type LetterDoor = Pick<DeadLetters, 'list' | 'letters' | 'replay'>;
+
 export interface HttpFrontDeps {
   readonly door: WriteDoor;
+  readonly letters: LetterDoor;
   readonly queries: QueryDoor;
   readonly databases: DatabaseDoor;
   readonly status: StatusReport;

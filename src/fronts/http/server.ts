@@ -19,6 +19,7 @@ import { dialectOf, isWritePath, pathOf } from './dialect.ts';
 import type { HttpFrontDeps, HttpFrontOptions } from './front-types.ts';
 import { whyNotLocal } from './local-only.ts';
 import { errorAnswer } from './reply-error.ts';
+import { registerDeadLetters } from './routes/dead-letters.ts';
 import { registerHealth } from './routes/health.ts';
 import { registerInfluxQuery } from './routes/influx-query.ts';
 import { registerMetrics } from './routes/metrics.ts';
@@ -152,6 +153,7 @@ export class HttpFront {
     registerMessagePackRoutes(app, this.#deps, this.#options);
     registerQuery(app, this.#deps, this.#options);
     registerInfluxQuery(app, this.#deps, this.#options);
+    registerDeadLetters(app, this.#deps);
     registerPing(app, status.version);
     registerHealth(app, status);
     registerStatus(app, status);

@@ -8,7 +8,7 @@ import { connect } from 'node:net';
 import t from 'tap';
 import { RealGateway, type HttpAnswer } from '../../support/real-gateway.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 
 const agent = { 'user-agent': 'test sender' };
 
