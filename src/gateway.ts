@@ -50,6 +50,7 @@ import { queryOptions } from './query/query-options.ts';
 import { queryHost } from './query/snapshots.ts';
 import { Databases } from './storage/catalog/databases.ts';
 import { SchemaRegistry } from './storage/catalog/schema-registry.ts';
+import { TagNames } from './storage/catalog/tag-names.ts';
 import { EncoderPool } from './storage/parquet/encoder-pool.ts';
 import { refuseTakenAddress, refuseTakenDatagramAddress } from './system/address.ts';
 import { refuseCaseInsensitive } from './system/file-system.ts';
@@ -421,11 +422,26 @@ class RunningGateway implements Gateway {
     });
     status.feed(metrics);
     const databases = new Databases(registry, commits);
+    const seal = (id: number) => {
+      this.#intake.flusher.flush([id]);
+    };
+    const tagNames = new TagNames({ registry, commits, seal });
     const { server, query, wal } = config;
     const { door } = this.#intake;
     const queries = this.#queries;
     return new Fronts(
-      { door, queries, databases, status, metrics, alarms, logger, clock: parts.clock, decompress },
+      {
+        door,
+        queries,
+        databases,
+        tagNames,
+        status,
+        metrics,
+        alarms,
+        logger,
+        clock: parts.clock,
+        decompress,
+      },
       { ...server, queryTimeoutMs: query.timeoutMs, durability: wal.durability },
     );
   }

@@ -33,6 +33,7 @@ export class FrontScript {
   readonly writes: WriteRequest[] = [];
   readonly queries: QueryRequest[] = [];
   readonly created: string[] = [];
+  readonly named: string[][] = [];
 
   refusal(): GatewayError | undefined {
     return this.admitError === undefined
@@ -103,6 +104,12 @@ export function composeFront(options: Partial<HttpFrontOptions> = {}): ComposedF
           if (script.queryError !== undefined) return Promise.reject(script.queryError);
           const { incomplete } = script;
           return Promise.resolve({ commit: 3, incomplete, body: script.queryBody() });
+        },
+      },
+      tagNames: {
+        name: (database, measurement, tags) => {
+          script.named.push([database, measurement, ...tags]);
+          return Promise.resolve(tags);
         },
       },
       databases: {

@@ -6,12 +6,13 @@ import { GatewayError } from '../../base/errors/gateway-error.ts';
 import { nearestName } from '../../base/lib/nearest.ts';
 import { type CommandContext, exitCodes, reportError, type Verb } from './command.ts';
 import { helpText, verbHelp } from './help.ts';
+import { measurement } from './measurement.ts';
 import { query } from './query.ts';
 import { status } from './status.ts';
 import { version } from './version.ts';
 import { write } from './write.ts';
 
-export const verbs: Readonly<Record<string, Verb>> = { query, write, status, version };
+export const verbs: Readonly<Record<string, Verb>> = { query, write, measurement, status, version };
 
 function unknownVerb(name: string): GatewayError {
   const nearest = nearestName(name, [...Object.keys(verbs), 'serve', 'help']);

@@ -23,10 +23,16 @@ export interface DatabaseDoor {
   create(name: string): Promise<void>;
 }
 
+export interface TagDoor {
+  /** Resolves with all tags of the measurement once the named ones are durable (P17). */
+  name(database: string, measurement: string, tags: readonly string[]): Promise<readonly string[]>;
+}
+
 export interface HttpFrontDeps {
   readonly door: WriteDoor;
   readonly queries: QueryDoor;
   readonly databases: DatabaseDoor;
+  readonly tagNames: TagDoor;
   readonly status: StatusReport;
   readonly metrics: Metrics;
   readonly logger: Logger;

@@ -21,6 +21,7 @@ import { whyNotLocal } from './local-only.ts';
 import { errorAnswer } from './reply-error.ts';
 import { registerHealth } from './routes/health.ts';
 import { registerInfluxQuery } from './routes/influx-query.ts';
+import { registerMeasurementTags } from './routes/measurement-tags.ts';
 import { registerMetrics } from './routes/metrics.ts';
 import { registerMonitoring } from './routes/monitoring.ts';
 import { influxVersion, registerPing } from './routes/ping.ts';
@@ -148,6 +149,7 @@ export class HttpFront {
     registerMessagePackRoutes(app, this.#deps, this.#options);
     registerQuery(app, this.#deps, this.#options);
     registerInfluxQuery(app, this.#deps);
+    registerMeasurementTags(app, this.#deps);
     registerPing(app, status.version);
     registerHealth(app, status);
     registerStatus(app, status);
