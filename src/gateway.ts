@@ -34,6 +34,7 @@ import type { CommitOrder } from './ingest/buffer/flush-order.ts';
 import { openShareMax } from './ingest/buffer/flush-policy.ts';
 import { decompress } from './ingest/decode/decompress.ts';
 import { assembleIntake, type Intake } from './ingest/intake.ts';
+import { DeadLetters } from './ingest/letters/dead-letters.ts';
 import { Replay } from './ingest/replay.ts';
 import { CommitClient } from './log/journal/commit-client.ts';
 import type { LostNumbers } from './log/journal/commit-messages.ts';
@@ -45,6 +46,7 @@ import { WalClient } from './log/wal/wal-client.ts';
 import { UnreadableRecords } from './log/wal/unreadable-records.ts';
 import { claimWalHome } from './log/wal/wal-home.ts';
 import { walOptions } from './log/wal/wal-options.ts';
+import { internalRows } from './query/internal-rows.ts';
 import { Queries } from './query/queries.ts';
 import { queryOptions } from './query/query-options.ts';
 import { queryHost } from './query/snapshots.ts';
@@ -296,6 +298,7 @@ class RunningGateway implements Gateway {
     const leftMs = () => Math.max(0, endMs - clock.monotonicMs());
     this.#phase = 'stopping';
     this.#intake.admission.stop();
+    this.#intake.keys.stop();
     await within(this.#fronts.drain(), leftMs() / 3);
     const filed = await this.#intake.flusher.flushAll((leftMs() * 2) / 3);
     if (!filed) logger.warn({}, 'rows are left in the log; they are filed after the next start');
@@ -325,6 +328,9 @@ class RunningGateway implements Gateway {
       buffers: this.#intake.buffers,
       room: () => this.#intake.flusher.whenBelow(roomBytes),
       setAside: (record, cause) => unreadable.setAside(record, cause),
+      learn: (batch) => {
+        this.#intake.keys.learn(batch);
+      },
     });
     const options = walOptions(config.wal, {
       thread: parts.threads.wal,
@@ -347,6 +353,8 @@ class RunningGateway implements Gateway {
       logger.info({ ...wal.recovery, ...replay.counts }, 'the write-ahead log is read');
       if (this.#phase === 'recovering') this.#phase = 'ready';
       this.#intake.flusher.flushOpen();
+      void this.#intake.loadKeys((sql) => internalRows(this.#queries, sql));
+      void this.#intake.reservedFiles.trim();
       this.#replayed.resolve();
     } catch (error) {
       this.#replayed.reject(error);
@@ -426,6 +434,10 @@ class RunningGateway implements Gateway {
       this.#intake.flusher.flush([id]);
     };
     const tagNames = new TagNames({ registry, commits, seal });
+    const letters = new DeadLetters({
+      ask: (sql, parameters) => internalRows(this.#queries, sql, parameters),
+      door: this.#intake.door,
+    });
     const { server, query, wal } = config;
     const { door } = this.#intake;
     const queries = this.#queries;
@@ -435,6 +447,7 @@ class RunningGateway implements Gateway {
         queries,
         databases,
         tagNames,
+        letters,
         status,
         metrics,
         alarms,

@@ -15,6 +15,7 @@ import { greeting } from './fronts/cli/serve-greeting.ts';
 import { terminal } from './fronts/cli/terminal.ts';
 import { runVerb } from './fronts/cli/verbs.ts';
 import type { Gateway } from './gateway.ts';
+import { boundHeapGrowth } from './system/heap.ts';
 
 /** Undefined if the help was wanted and printed. */
 function readConfig(words: readonly string[]): Config | undefined {
@@ -74,6 +75,7 @@ async function serve(words: readonly string[]): Promise<number> {
     endAtOnce(error, gateway, log);
   });
   try {
+    boundHeapGrowth();
     logger.info({ version, pid: process.pid }, 'start');
     for (const notice of config.notices) logger.warn({}, notice);
     // Only `serve` pays for loading the gateway and its native parts.

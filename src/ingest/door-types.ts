@@ -20,8 +20,19 @@ export interface WriteRequest {
   readonly body: Uint8Array;
   /** False: if a line is bad, nothing of the request is kept. */
   readonly acceptPartial: boolean;
-  /** Address and user agent, for the dead letters. */
+  /** Address, for alarms and dead letters. */
   readonly sender: string;
+  /** What the sender calls itself. */
+  readonly agent?: string;
+  /** `Idempotency-Key`: of requests with the same key and body one is written. */
+  readonly key?: string;
+  /** The dead letter that is sent once more; refused whole if no row of it can be kept. */
+  readonly letter?: string;
+}
+
+/** Address and agent of a sender, for people. */
+export function senderText({ sender, agent }: WriteRequest): string {
+  return agent === undefined ? sender : `${sender} ${agent}`;
 }
 
 export interface WriteOutcome {
@@ -30,11 +41,16 @@ export interface WriteOutcome {
   readonly rejected: readonly Rejection[];
   /** Lines rejected: the sum of the rejections' counts. */
   readonly rejectedLines: number;
+  /** It is the answer to an earlier request with the same key; nothing was written now. */
+  readonly isRepeat?: true;
 }
 
 export interface WriteDoor {
-  /** @throws the reason, retryable, why no write may come in now; asked before a body is read. */
-  admit(): void;
+  /**
+   * Asked before a body is read.
+   * @throws the reason, retryable, why no write (or none with a key) may come in now
+   */
+  admit(hasKey?: boolean): void;
   /**
    * Resolves when every accepted row is in the log, synced as the mode says, and visible to
    * queries, and every rejected one is filed with the same sync.

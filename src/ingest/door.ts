@@ -15,6 +15,7 @@ import type { Admission } from './admission.ts';
 import type { DecodeCounters, Decoded, DecodeOptions, Rejection } from './decode/types.ts';
 import type { WriteDoor, WriteFormat, WriteOutcome, WriteRequest } from './door-types.ts';
 import type { FutureRows } from './future-rows.ts';
+import type { HeldKey, RequestKeys } from './keys/request-keys.ts';
 
 /** The decoder of one format. */
 export interface Decoder {
@@ -43,6 +44,9 @@ export interface DoorDeps {
   readonly decoders: Readonly<Record<WriteFormat, Decoder>>;
   /** Makes the batch of the reserved measurement that files rejected rows. */
   rejectedBatch(rejected: readonly Rejection[], request: WriteRequest, nowUs: number): ColumnBatch;
+  /** Makes the batch that says that a dead letter was sent once more. */
+  replayedBatch(letter: string, nowUs: number): ColumnBatch;
+  readonly keys: Pick<RequestKeys, 'check' | 'once'>;
   /** Bytes of the record of a decided request. */
   encode(request: RequestBatch): Uint8Array;
   /** The log, once it is read; no request is admitted before. */
@@ -65,7 +69,8 @@ export interface DoorOptions {
 /** Body, columns and record of a request are held at once: up to about this many times its body. */
 const heldPerBodyByte = 6;
 
-const yieldNow = (): Promise<void> =>
+/** Gives others a turn. */
+export const yieldNow = (): Promise<void> =>
   new Promise((resolve) => {
     setImmediate(resolve);
   });
@@ -83,15 +88,17 @@ export class Door implements WriteDoor {
     this.#options = options;
   }
 
-  admit(): void {
+  admit(hasKey = false): void {
     this.#deps.admission.check();
+    if (hasKey) this.#deps.keys.check();
   }
 
   async write(request: WriteRequest): Promise<WriteOutcome> {
     const release = this.#deps.admission.hold(request.body.length * heldPerBodyByte);
     try {
-      this.#checkDatabase(request.database);
-      return await this.#writeHeld(request);
+      const { key } = request;
+      if (key === undefined) return await this.#writeHeld(request);
+      return await this.#deps.keys.once(request, key, (held) => this.#writeHeld(request, held));
     } finally {
       release();
     }
@@ -102,7 +109,8 @@ export class Door implements WriteDoor {
     throw new GatewayError('HF_DATABASE_UNKNOWN', `database not found: "${name}"`);
   }
 
-  async #writeHeld(request: WriteRequest): Promise<WriteOutcome> {
+  async #writeHeld(request: WriteRequest, key?: HeldKey): Promise<WriteOutcome> {
+    this.#checkDatabase(request.database);
     const nowUs = this.#deps.clock.wallUs();
     const { cellsMax, daysMax, lineBytesMax } = this.#options;
     const decoded = await this.#deps.decoders[request.format ?? 'line'].decode(request.body, {
@@ -115,25 +123,43 @@ export class Door implements WriteDoor {
       lineBytesMax,
       yieldNow,
     });
-    const { rejected, rejectedLines } = decoded;
-    if (rejected.length > 0 && !request.acceptPartial) {
+    const { rejected, rejectedLines, rows } = decoded;
+    const isUseless = request.letter !== undefined && rows === 0;
+    if (rejected.length > 0 && (!request.acceptPartial || isUseless)) {
       decoded.free();
       return { rows: 0, rejected, rejectedLines };
     }
-    const letters = rejected.length > 0 ? [this.#deps.rejectedBatch(rejected, request, nowUs)] : [];
-    const batches = [...decoded.batches, ...letters];
-    const future = this.#deps.futureRows.find(batches, nowUs);
+    const outcome = { rows, rejected, rejectedLines };
+    const batches = [...decoded.batches, ...this.#reserved(request, outcome, nowUs, key)];
+    const future = this.#deps.futureRows.find(decoded.batches, nowUs);
     // The clock has no judge yet: every server time counts as trusted.
-    if (batches.length > 0) await this.#keep({ batches, serverTimeUs: nowUs, clockTrusted: true });
+    const kept = { batches, serverTimeUs: nowUs, clockTrusted: true };
+    if (batches.length > 0) await this.#keep(kept, () => key?.kept());
     decoded.free();
     if (future.length > 0) this.#deps.futureRows.note(future, request);
-    const outcome = { rows: decoded.rows, rejected, rejectedLines };
     this.#deps.count(request, outcome, decoded.counters);
     return outcome;
   }
 
+  /** Rows of Holdfast's own that go with those of a request; none if nothing came of it. */
+  #reserved(
+    request: WriteRequest,
+    outcome: WriteOutcome,
+    nowUs: number,
+    key: HeldKey | undefined,
+  ): readonly ColumnBatch[] {
+    const { rejected, rows } = outcome;
+    if (rejected.length === 0 && rows === 0) return [];
+    const { rejectedBatch, replayedBatch } = this.#deps;
+    const own: ColumnBatch[] = [];
+    if (rejected.length > 0) own.push(rejectedBatch(rejected, request, nowUs));
+    if (request.letter !== undefined) own.push(replayedBatch(request.letter, nowUs));
+    if (key !== undefined) own.push(key.row(nowUs, outcome));
+    return own;
+  }
+
   /** Resolves when the request is in the log and in the buffers. */
-  #keep(request: RequestBatch): Promise<void> {
+  #keep(request: RequestBatch, kept: () => void): Promise<void> {
     const count = totalRows(request.batches);
     const payload = this.#deps.encode(request);
     return new Promise((resolve, reject) => {
@@ -144,6 +170,7 @@ export class Door implements WriteDoor {
         }
         try {
           enter(this.#deps.buffers, request, lsn);
+          kept();
           resolve();
         } catch (cause) {
           // Rows that are in the log and only in part in memory: nobody goes on from here.

@@ -7,7 +7,8 @@ import type { Clock } from '../base/lib/clock.ts';
 import type { ColumnBatch } from '../base/model/column-batch.ts';
 import type { AlarmRecorder } from '../base/telemetry/alarms.ts';
 import type { CounterRecorder, Metrics } from '../base/telemetry/metrics.ts';
-import type { WriteRequest } from './door-types.ts';
+import { AlarmSubjects } from './alarm-subjects.ts';
+import { senderText, type WriteRequest } from './door-types.ts';
 
 /** Rows of one measurement in one request that are dated too far in the future. */
 export interface FutureBatch {
@@ -24,9 +25,6 @@ export interface FutureRowsDeps {
   readonly clock: Clock;
 }
 
-/** Senders and measurements that have an alarm of their own; the others share one. */
-const subjectsMax = 50;
-
 /** An alarm goes when no such row came for so long. */
 const quietMs = 3_600_000;
 
@@ -40,13 +38,13 @@ export class FutureRows {
   readonly #deps: FutureRowsDeps;
   readonly #limitUs: number;
   readonly #count: CounterRecorder<'holdfast_ingest_future_rows_total'>;
-  /** By subject, until when its alarm stands, in monotonic milliseconds. */
-  readonly #subjects = new Map<string, number>();
+  readonly #subjects: AlarmSubjects;
 
   /** `limitMs`: how far ahead of the gateway's clock a row may be dated. */
   constructor(deps: FutureRowsDeps, options: { readonly limitMs: number }) {
     this.#deps = deps;
     this.#limitUs = options.limitMs * 1000;
+    this.#subjects = new AlarmSubjects(deps.clock, quietMs, 'other senders and measurements');
     this.#count = deps.metrics.counter('holdfast_ingest_future_rows_total');
   }
 
@@ -64,26 +62,15 @@ export class FutureRows {
   }
 
   /** Counts rows that were kept, and raises the alarm for each measurement. */
-  note(found: readonly FutureBatch[], { sender, dialect }: WriteRequest): void {
+  note(found: readonly FutureBatch[], request: WriteRequest): void {
+    const { dialect } = request;
     for (const { database, measurement, rows, latestUs } of found) {
       this.#count.add(rows, { dialect });
       const latest = new Date(Math.min(latestUs / 1000, dateMsMax)).toISOString();
-      const what = `${database}.${measurement} from ${sender}`;
+      const what = `${database}.${measurement} from ${senderText(request)}`;
       const detail = `${rows} rows of ${what} in one request, dated up to ${latest}`;
-      this.#deps.alarms.raise('future_rows', detail, this.#subject(what), quietMs);
+      this.#deps.alarms.raise('future_rows', detail, this.#subjects.subject(what), quietMs);
     }
-  }
-
-  #subject(what: string): string {
-    const nowMs = this.#deps.clock.monotonicMs();
-    if (!this.#subjects.has(what) && this.#subjects.size >= subjectsMax) {
-      for (const [each, untilMs] of this.#subjects) {
-        if (untilMs <= nowMs) this.#subjects.delete(each);
-      }
-      if (this.#subjects.size >= subjectsMax) return 'other senders and measurements';
-    }
-    this.#subjects.set(what, nowMs + quietMs);
-    return what;
   }
 }
 

@@ -2,7 +2,7 @@
  * The parts of the ingest wing, wired to each other: buffers, hot chunks, flusher, admission and
  * the door. gateway.ts gives it what comes from other wings; nothing is started here. Main thread.
  */
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import type { Config } from '../base/config/derive.ts';
 import type { Files } from '../base/disk/files.ts';
 import { present } from '../base/lib/assert.ts';
@@ -12,6 +12,7 @@ import type { Metrics } from '../base/telemetry/metrics.ts';
 import type { CommitClient } from '../log/journal/commit-client.ts';
 import { encodeRequest } from '../log/wal/request-record.ts';
 import type { WalClient } from '../log/wal/wal-client.ts';
+import { deadLetterReplays } from '../storage/catalog/reserved-tables.ts';
 import type { SchemaRegistry } from '../storage/catalog/schema-registry.ts';
 import type { Encoder } from '../storage/parquet/types.ts';
 import { Admission } from './admission.ts';
@@ -25,12 +26,16 @@ import { SeriesMarks } from './buffer/series-marks.ts';
 import { LineDecoder } from './decode/line-protocol.ts';
 import { MessagePackDecoder } from './decode/msgpack/message-pack.ts';
 import { rejectedBatch } from './decode/rejected-rows.ts';
-import { Door } from './door.ts';
+import { reservedBatch } from './decode/reserved-rows.ts';
+import { Door, yieldNow } from './door.ts';
 import { FutureRows } from './future-rows.ts';
+import { type AskInternal, keyHours, readKeys } from './keys/filed-keys.ts';
+import { RequestKeys } from './keys/request-keys.ts';
+import { ReservedFiles } from './letters/reserved-files.ts';
 import { ingestCounters } from './ingest-counters.ts';
 
 export interface IntakeDeps {
-  readonly config: Pick<Config, 'ingest' | 'parquet' | 'wal'>;
+  readonly config: Pick<Config, 'deadLetters' | 'ingest' | 'parquet' | 'wal'>;
   readonly files: Files;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -54,6 +59,10 @@ export interface Intake {
   readonly flusher: Flusher;
   readonly admission: Admission;
   readonly door: Door;
+  readonly keys: RequestKeys;
+  readonly reservedFiles: ReservedFiles;
+  /** Reads the keys of files; called once, when the log is read to its end. */
+  loadKeys(ask: AskInternal): Promise<void>;
 }
 
 /** Telegraf gives up after five seconds and sends the same rows again. */
@@ -63,6 +72,9 @@ const seriesCacheBytesMax = 32 * 1024 * 1024;
 
 /** Share of `ingest.memory` for the marks that tell late rows from repeated ones. */
 const marksShareMax = 1 / 16;
+
+/** A day: who has not heard of its request by then does not try it again. */
+const keyAgeUsMax = 86_400_000_000;
 
 const flushTimes = { tickMs: 250, retryMsMin: 500, retryMsMax: 30_000 } as const;
 
@@ -85,8 +97,40 @@ export function assembleIntake(deps: IntakeDeps): Intake {
   });
   const hot = new HotChunks({ buffers, encoder, files }, { directories: deps.hotDirectories });
   const admission = makeAdmission(deps, () => buffers.bytes + marks.bytes + hot.bytes);
-  const door = makeDoor(deps, admission, buffers);
-  return { buffers, hot, flusher: makeFlusher(deps, buffers), admission, door };
+  const keys = makeKeys(deps);
+  const hours = keyHours(commits.seed.files, clock.wallUs(), keyAgeUsMax);
+  const loadKeys = (ask: AskInternal) =>
+    keys.load(hours.length === 0 ? undefined : () => readKeys(ask, hours));
+  const reservedFiles = makeReservedFiles(deps);
+  const door = makeDoor(deps, admission, buffers, keys);
+  const flusher = makeFlusher(deps, buffers);
+  return { buffers, hot, flusher, admission, door, keys, loadKeys, reservedFiles };
+}
+
+function makeKeys({ registry, clock, alarms, metrics, config }: IntakeDeps): RequestKeys {
+  const salt = randomBytes(16).toString('hex');
+  const { keysMax, keysBytesMax } = config.ingest;
+  return new RequestKeys(
+    { registry, clock, alarms, metrics, salt, yieldNow },
+    {
+      entriesMax: keysMax,
+      bytesMax: keysBytesMax,
+      ageUsMax: keyAgeUsMax,
+      retryMsMin: 500,
+      retryMsMax: 30_000,
+    },
+  );
+}
+
+function makeReservedFiles(deps: IntakeDeps): ReservedFiles {
+  const { deadLetters, ingest } = deps.config;
+  const limits = {
+    letterBytesMax: deadLetters.bytesMax,
+    letterRowsMax: deadLetters.rowsMax,
+    keyRowsMax: ingest.keysMax,
+    keyAgeUsMax,
+  };
+  return new ReservedFiles(deps, limits, deps.commits.seed.files);
 }
 
 function makeFlusher(deps: IntakeDeps, buffers: MeasurementBuffers): Flusher {
@@ -134,7 +178,12 @@ function makeAdmission(deps: IntakeDeps, bufferBytes: () => number): Admission {
   );
 }
 
-function makeDoor(deps: IntakeDeps, admission: Admission, buffers: MeasurementBuffers): Door {
+function makeDoor(
+  deps: IntakeDeps,
+  admission: Admission,
+  buffers: MeasurementBuffers,
+  keys: RequestKeys,
+): Door {
   const { registry, clock, metrics } = deps;
   const decoding = {
     registry,
@@ -148,6 +197,9 @@ function makeDoor(deps: IntakeDeps, admission: Admission, buffers: MeasurementBu
       decoders: { line: new LineDecoder(decoding), msgpack: new MessagePackDecoder(decoding) },
       rejectedBatch: (rejected, request, nowUs) =>
         rejectedBatch(registry, rejected, request, nowUs),
+      replayedBatch: (letter, nowUs) =>
+        reservedBatch(registry, deadLetterReplays, { nowUs, rowCount: 1 }, { letter: [letter] }),
+      keys,
       encode: encodeRequest,
       log: () => present(deps.wal(), 'write-ahead log'),
       buffers,

@@ -9,7 +9,7 @@
  *     it could not be set aside, the log keeps it: no low-water mark reaches it (W6).
  */
 import { GatewayError } from '../base/errors/gateway-error.ts';
-import type { RequestBatch } from '../base/model/column-batch.ts';
+import type { ColumnBatch, RequestBatch } from '../base/model/column-batch.ts';
 import { lastNumberOf } from '../log/log-types.ts';
 import type { ReplayedRecord } from '../log/wal/replay-feed.ts';
 import { requestNumbers } from '../log/wal/request-record.ts';
@@ -26,6 +26,8 @@ export interface ReplayDeps {
   /** Learns the names and columns of the record and gives its columns their ids. */
   adopt(request: RequestBatch): RequestBatch;
   readonly buffers: ReplaySinkBuffers;
+  /** Sees every batch of the log, filed or not, in LSN order. */
+  learn?(batch: ColumnBatch): void;
   /** Resolves when the buffers can take more. */
   room(): Promise<void>;
   /** Keeps what `record` holds where a person finds it; false if that is not possible. */
@@ -100,6 +102,7 @@ export class Replay {
 
   #enter(request: RequestBatch, lsn: number): void {
     const { entered, skipped } = enter(this.#deps.buffers, request, lsn);
+    for (const batch of request.batches) this.#deps.learn?.(batch);
     this.#rows += entered;
     this.#skipped += skipped;
   }

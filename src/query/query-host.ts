@@ -54,6 +54,7 @@ export interface QueryHost {
    * measurements, and pins both; resolves when the rows are written as chunks.
    */
   hot(measurementIds: readonly number[]): Promise<HotSet>;
+  /** All databases, `_internal` included. */
   databases(): readonly string[];
   /** Measurements of a database by its exact name. */
   measurements(database: string): readonly MeasurementSchema[];

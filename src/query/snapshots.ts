@@ -3,6 +3,7 @@
  * and snapshots, which pin one commit and the hot rows of the same tick (commit-protocol P15).
  * Main thread.
  */
+import { internalDatabase } from '../base/model/schema.ts';
 import type { CommitClient } from '../log/journal/commit-client.ts';
 import type { SchemaRegistry } from '../storage/catalog/schema-registry.ts';
 import type { HotChunk, QueryHost } from './query-host.ts';
@@ -50,7 +51,7 @@ export function queryHost(parts: SnapshotParts): QueryHost {
         throw error;
       }
     },
-    databases: () => registry.databases(),
+    databases: () => [...registry.databases(), internalDatabase],
     measurements: (database) => registry.measurements(database),
     find: (database, measurement) => registry.find(database, measurement),
     recovering: () => parts.recovering(),

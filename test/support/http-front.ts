@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import type { ErrorCode } from '../../src/base/errors/codes.ts';
 import { GatewayError } from '../../src/base/errors/gateway-error.ts';
 import type { Clock } from '../../src/base/lib/clock.ts';
+import type { MeasurementSchema } from '../../src/base/model/schema.ts';
 import { silentLogger } from '../../src/base/telemetry/log.ts';
 import { Metrics } from '../../src/base/telemetry/metrics.ts';
 import type { HttpFrontOptions } from '../../src/fronts/http/front-types.ts';
@@ -34,6 +35,7 @@ export class FrontScript {
   readonly queries: QueryRequest[] = [];
   readonly created: string[] = [];
   readonly named: string[][] = [];
+  measurements: readonly MeasurementSchema[] = [];
 
   refusal(): GatewayError | undefined {
     return this.admitError === undefined
@@ -112,8 +114,25 @@ export function composeFront(options: Partial<HttpFrontOptions> = {}): ComposedF
           return Promise.resolve(tags);
         },
       },
+      letters: {
+        list: () => Promise.resolve({ count: 0, lines: 0, letters: [] }),
+        letters: async function* () {
+          await Promise.resolve();
+          yield* [];
+        },
+        replay: () =>
+          Promise.resolve({
+            replayed: 0,
+            rows: 0,
+            refused: 0,
+            refusals: [],
+            next: undefined,
+            stopped: undefined,
+          }),
+      },
       databases: {
         list: () => ['default', ...script.created],
+        measurements: () => script.measurements,
         create: (name) => {
           script.created.push(name);
           return Promise.resolve();

@@ -58,6 +58,9 @@ export interface IngestConfig {
   readonly createDatabases: boolean;
   /** How far ahead of the clock a row may be dated without an alarm. */
   readonly futureMsMax: number;
+  /** Idempotency keys, and the memory that they may take. */
+  readonly keysMax: number;
+  readonly keysBytesMax: number;
   readonly databasesMax: number;
   readonly measurementsMax: number;
   readonly columnsMax: number;
@@ -65,6 +68,12 @@ export interface IngestConfig {
   readonly daysMax: number;
   readonly nameBytesMax: number;
   readonly lineBytesMax: number;
+}
+
+/** Bounds of the files of dead letters. */
+export interface DeadLetterConfig {
+  readonly bytesMax: number;
+  readonly rowsMax: number;
 }
 
 export interface ParquetConfig {
@@ -105,6 +114,7 @@ export interface Config {
   readonly server: ServerConfig;
   readonly storage: StorageConfig;
   readonly ingest: IngestConfig;
+  readonly deadLetters: DeadLetterConfig;
   readonly parquet: ParquetConfig;
   readonly wal: WalConfig;
   readonly journal: JournalConfig;
@@ -212,6 +222,8 @@ function deriveIngest(
     memoryBytes,
     createDatabases: raw['ingest.create_databases'],
     futureMsMax: raw['ingest.future_limit'],
+    keysMax: raw['ingest.keys_max'],
+    keysBytesMax: Math.min(raw['ingest.keys_memory'], Math.floor(memoryBytes / 8)),
     databasesMax: raw['ingest.databases_max'],
     measurementsMax: raw['ingest.measurements_max'],
     columnsMax: raw['ingest.columns_max'],
@@ -359,6 +371,10 @@ export function deriveConfig(raw: RawConfig, host: HostFacts): Config {
     },
     storage: deriveStorage(raw, dataDirectory, ingest, wal),
     ingest,
+    deadLetters: {
+      bytesMax: raw['deadletter.size_max'],
+      rowsMax: raw['deadletter.rows_max'],
+    },
     parquet: {
       hourFileMinRows: raw['parquet.hour_file_min_rows'],
       compression: raw['parquet.compression'],

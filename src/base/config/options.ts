@@ -186,6 +186,22 @@ export const options = {
       'Rows dated further ahead of the clock than this are kept, counted, and raise an alarm that ' +
       'names sender and measurement.',
   },
+  'ingest.keys_max': {
+    type: 'integer',
+    default: '1000000',
+    min: 1,
+    text:
+      'Idempotency keys that are remembered, each for 24 hours at most; beyond it the oldest are ' +
+      'forgotten, and counted.',
+  },
+  'ingest.keys_memory': {
+    type: 'size',
+    default: '32MiB',
+    min: 64 * kib,
+    text:
+      'Memory of the idempotency keys; beyond it the oldest are forgotten, and counted. Lowered ' +
+      'to an eighth of ingest.memory. 32MiB hold about 480,000 keys.',
+  },
   'ingest.databases_max': {
     type: 'integer',
     default: '1000',
@@ -235,6 +251,18 @@ export const options = {
     default: '8MiB',
     min: kib,
     text: 'Longest line of line protocol; a longer one is a bad line, not a 413.',
+  },
+  'deadletter.size_max': {
+    type: 'size',
+    default: '256MiB',
+    min: mib,
+    text: 'Bytes of files of dead letters; beyond it the oldest files are removed, and counted.',
+  },
+  'deadletter.rows_max': {
+    type: 'integer',
+    default: '1000000',
+    min: 1000,
+    text: 'Rows of dead letters in files; beyond it the oldest files are removed, and counted.',
   },
   'parquet.hour_file_min_rows': {
     type: 'integer',

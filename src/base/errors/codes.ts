@@ -179,6 +179,11 @@ export const errorCodes = {
     cause: 'The write-ahead log is still being read after a start.',
     remedy: 'Senders try again by themselves; `/ready` shows the progress.',
   },
+  HF_KEYS_LOADING: {
+    kind: 'transient',
+    cause: 'A request has an Idempotency-Key, and those of earlier requests are being read.',
+    remedy: 'Senders try again by themselves; requests without such a key are taken meanwhile.',
+  },
   HF_INGEST_MEMORY: {
     kind: 'overload',
     cause:

@@ -51,7 +51,11 @@ export interface ColumnRef {
 }
 
 /** Ids of the measurements that Holdfast files for itself in the database `_internal`. */
-export const reservedMeasurements = { deadLetters: 1, idempotencyKeys: 2 } as const;
+export const reservedMeasurements = {
+  deadLetters: 1,
+  idempotencyKeys: 2,
+  deadLetterReplays: 3,
+} as const;
 
 export const internalDatabase = '_internal';
 

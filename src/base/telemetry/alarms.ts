@@ -67,6 +67,21 @@ export const alarmTable = {
     remedy:
       'Check the clock of the sender and the unit of its times (precision), and the clock here.',
   },
+  key_reused: {
+    severity: 'warning',
+    text: 'A sender uses one Idempotency-Key for requests with different bodies; all are kept.',
+    remedy: 'Let it take a new key for each request, and the same one only when it tries again.',
+  },
+  keys_unread: {
+    severity: 'warning',
+    text: 'The idempotency keys of earlier requests cannot be read: requests with one get 503.',
+    remedy: 'Look at the reason; requests without a key are taken, and it is tried again.',
+  },
+  dead_letters_dropped: {
+    severity: 'warning',
+    text: 'Dead letters reached their limit, and the oldest were removed.',
+    remedy: 'Export or replay those that count (docs/DEAD-LETTERS.md), or raise deadletter.size_max.',
+  },
   udp_dropped: {
     severity: 'warning',
     text: 'Datagrams of line protocol could not be taken and are lost: UDP has no answer.',

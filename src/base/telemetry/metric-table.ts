@@ -73,6 +73,31 @@ export const metricTable = {
     help: 'Rows dated further ahead than ingest.future_limit; they were kept.',
     labels: ['dialect'],
   },
+  holdfast_ingest_keys: { type: 'gauge', help: 'Idempotency keys that are remembered.' },
+  holdfast_ingest_keys_memory_bytes: {
+    type: 'gauge',
+    help: 'Memory of these keys; its limit is ingest.keys_memory.',
+  },
+  holdfast_ingest_keys_dropped_total: {
+    type: 'counter',
+    help: 'Idempotency keys forgotten before a day passed, to stay within the limits.',
+  },
+  holdfast_ingest_key_repeats_total: {
+    type: 'counter',
+    help: 'Requests answered like an earlier one with the same Idempotency-Key and body.',
+    labels: ['dialect'],
+  },
+  holdfast_ingest_keys_reused_total: {
+    type: 'counter',
+    help: 'Requests whose Idempotency-Key came before with another body; they were kept.',
+    labels: ['dialect'],
+  },
+  holdfast_deadletter_rows: { type: 'gauge', help: 'Rows of dead letters in files.' },
+  holdfast_deadletter_bytes: { type: 'gauge', help: 'Bytes of these files.' },
+  holdfast_deadletter_dropped_rows_total: {
+    type: 'counter',
+    help: 'Rows of dead letters that were removed, as the oldest, to stay within the limits.',
+  },
   holdfast_udp_datagrams_total: {
     type: 'counter',
     help: 'Datagrams whose good rows were kept.',

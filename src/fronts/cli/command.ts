@@ -8,7 +8,7 @@ import { errorCodes } from '../../base/errors/codes.ts';
 import { asGatewayError, GatewayError } from '../../base/errors/gateway-error.ts';
 
 export interface CommandOutput {
-  write(text: string): unknown;
+  write(text: string | Uint8Array): unknown;
   /** True for a terminal: progress is shown there only. */
   readonly isTTY?: boolean | undefined;
 }

@@ -32,6 +32,12 @@ function errorText(text: string): string {
   return text.trim().slice(0, 500);
 }
 
+async function textOf(answer: Response): Promise<GatewayAnswer> {
+  const text = await answer.text();
+  const { status, headers } = answer;
+  return { status, text, header: (name) => headers.get(name) ?? undefined };
+}
+
 /** The answer as an error of the command. */
 export function answerError(answer: GatewayAnswer): GatewayError {
   const said = errorText(answer.text);
@@ -50,27 +56,44 @@ export class GatewayClient {
   }
 
   /** Any answer, errors included. @throws HF_UNREACHABLE if none came. */
-  async ask(request: GatewayRequest): Promise<GatewayAnswer> {
+  ask(request: GatewayRequest): Promise<GatewayAnswer> {
+    return this.#answer(request, textOf);
+  }
+
+  /** The body of a 200, as it comes. @throws HF_ANSWER for any other, HF_UNREACHABLE for none. */
+  stream(path: string): Promise<AsyncIterable<Uint8Array>> {
+    return this.#answer({ method: 'GET', path }, async (answer) => {
+      if (answer.status !== 200) throw answerError(await textOf(answer));
+      return this.#chunks(answer);
+    });
+  }
+
+  async *#chunks(answer: Response): AsyncGenerator<Uint8Array> {
+    try {
+      if (answer.body !== null) yield* answer.body as AsyncIterable<Uint8Array>;
+    } catch (error) {
+      throw this.#unreachable(error);
+    }
+  }
+
+  async #answer<T>(request: GatewayRequest, read: (answer: Response) => Promise<T>): Promise<T> {
     const { url, token } = this.#settings;
     const headers: Record<string, string> = { ...request.headers };
     if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
     const { method, body } = request;
     try {
       const init = body === undefined ? { method, headers } : { method, headers, body };
-      const answer = await this.#fetch(`${url}${request.path}`, init);
-      const text = await answer.text();
-      return {
-        status: answer.status,
-        text,
-        header: (name) => answer.headers.get(name) ?? undefined,
-      };
+      return await read(await this.#fetch(`${url}${request.path}`, init));
     } catch (error) {
-      const cause = error instanceof Error ? (error.cause ?? error) : error;
-      const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
-      throw new GatewayError('HF_UNREACHABLE', `no answer from ${url}: ${reason}`, {
-        cause: error,
-      });
+      throw error instanceof GatewayError ? error : this.#unreachable(error);
     }
+  }
+
+  #unreachable(error: unknown): GatewayError {
+    const cause = error instanceof Error ? (error.cause ?? error) : error;
+    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    const message = `no answer from ${this.#settings.url}: ${reason}`;
+    return new GatewayError('HF_UNREACHABLE', message, { cause: error });
   }
 
   /** The text of a 200. @throws HF_ANSWER for any other, HF_UNREACHABLE for none. */

@@ -5,8 +5,9 @@
  */
 import type { Socket } from 'node:net';
 
+/** Which dialect was meant is not known here: the text stands where each of them looks for it. */
 function answer(status: string, code: string, text: string): string {
-  const body = `${JSON.stringify({ error: text, code })}\n`;
+  const body = `${JSON.stringify({ success: false, error: text, message: text, code })}\n`;
   const head = [
     `HTTP/1.1 ${status}`,
     'Content-Type: application/json; charset=utf-8',
@@ -32,7 +33,11 @@ export function settleClientFault(
   }
   const tooLong = error.code === 'HPE_HEADER_OVERFLOW';
   const text = tooLong
-    ? answer('431 Request Header Fields Too Large', 'http', 'the header fields are too long')
+    ? answer(
+        '431 Request Header Fields Too Large',
+        'http',
+        'the header fields are too long or too many',
+      )
     : answer('400 Bad Request', 'http', 'the request is not well-formed HTTP');
   socket.end(text);
 }

@@ -22,10 +22,24 @@ export const messagePackPaths: readonly string[] = ['/api/v1/write/msgpack', '/w
 const writePaths = new Set([...lineProtocolPaths.map(({ path }) => path), ...messagePackPaths]);
 const firstPaths = new Set(['/write', '/query', '/ping']);
 
-/** The path of a request target, without query and without a slash at the end. */
+/**
+ * The path of a request target as the router finds it: without query and without a slash at the
+ * end, whole addresses and percent signs undone.
+ */
 export function pathOf(target: string): string {
-  const path = target.split('?', 1)[0] ?? '';
+  const end = target.search(/[?#]/);
+  let path = end < 0 ? target : target.slice(0, end);
+  if (!path.startsWith('/')) path = path.replace(/^https?:\/\/[^/]*/i, '');
+  if (path.includes('%')) path = decoded(path);
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
 }
 
 export function isWritePath(path: string): boolean {

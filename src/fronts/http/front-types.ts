@@ -3,9 +3,11 @@
  */
 import type { Durability } from '../../base/config/derive.ts';
 import type { Clock } from '../../base/lib/clock.ts';
+import type { MeasurementSchema } from '../../base/model/schema.ts';
 import type { Logger } from '../../base/telemetry/log.ts';
 import type { Metrics } from '../../base/telemetry/metrics.ts';
 import type { WriteDoor } from '../../ingest/door-types.ts';
+import type { DeadLetters } from '../../ingest/letters/dead-letters.ts';
 import type { QueryAnswer, QueryRequest } from '../../query/queries.ts';
 import type { StatusReport } from '../status.ts';
 import type { Decompress } from './read-body.ts';
@@ -19,17 +21,24 @@ export interface QueryDoor {
 export interface DatabaseDoor {
   /** Names that senders may see, without `_internal`. */
   list(): readonly string[];
+  /** Measurements of a database; none if there is no such database. */
+  measurements(database: string): readonly MeasurementSchema[];
   /** Resolves when the database exists; one that was there already is no error. */
   create(name: string): Promise<void>;
 }
 
+/** Tags that the owner names (storage/catalog/tag-names.ts). */
 export interface TagDoor {
   /** Resolves with all tags of the measurement once the named ones are durable (P17). */
   name(database: string, measurement: string, tags: readonly string[]): Promise<readonly string[]>;
 }
 
+/** The dead letters as the routes see them (ingest/letters/dead-letters.ts). */
+export type LetterDoor = Pick<DeadLetters, 'list' | 'letters' | 'replay'>;
+
 export interface HttpFrontDeps {
   readonly door: WriteDoor;
+  readonly letters: LetterDoor;
   readonly queries: QueryDoor;
   readonly databases: DatabaseDoor;
   readonly tagNames: TagDoor;

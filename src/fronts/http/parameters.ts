@@ -4,6 +4,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { GatewayError } from '../../base/errors/gateway-error.ts';
+import { hasControlCharacter } from '../../base/model/names.ts';
 import type { Precision } from '../../ingest/decode/types.ts';
 import type { Dialect } from './dialect.ts';
 
@@ -98,4 +99,22 @@ function precisionProblem(dialect: Dialect, given: string): string {
       return `serde error: unknown variant \`${given}\`, expected one of ${variants}`;
     }
   }
+}
+
+const keyBytesMax = 255;
+
+/**
+ * The `Idempotency-Key` of a request, undefined if it has none.
+ * @throws HF_PARAMETER for one that is too long or has control characters
+ */
+export function idempotencyKeyOf(headers: IncomingHttpHeaders): string | undefined {
+  const key = headerValue(headers, 'idempotency-key');
+  if (key === undefined) return undefined;
+  const bytes = Buffer.byteLength(key, 'utf8');
+  if (bytes > keyBytesMax) {
+    const reason = `has ${bytes} bytes; at most ${keyBytesMax} are taken`;
+    throw new GatewayError('HF_PARAMETER', `the Idempotency-Key ${reason}`);
+  }
+  if (!hasControlCharacter(key)) return key;
+  throw new GatewayError('HF_PARAMETER', 'the Idempotency-Key has a control character');
 }

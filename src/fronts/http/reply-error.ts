@@ -32,6 +32,7 @@ const statusByCode: Partial<Record<ErrorCode, number>> = {
 const retrySecondsDefault = 5;
 
 const retrySecondsByCode: Partial<Record<ErrorCode, number>> = {
+  HF_KEYS_LOADING: 1,
   HF_INGEST_MEMORY: 1,
   HF_WAL_QUEUE_FULL: 1,
   HF_WAL_STALLED: 2,

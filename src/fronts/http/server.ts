@@ -19,6 +19,7 @@ import { dialectOf, isWritePath, pathOf } from './dialect.ts';
 import type { HttpFrontDeps, HttpFrontOptions } from './front-types.ts';
 import { whyNotLocal } from './local-only.ts';
 import { errorAnswer } from './reply-error.ts';
+import { registerDeadLetters } from './routes/dead-letters.ts';
 import { registerHealth } from './routes/health.ts';
 import { registerInfluxQuery } from './routes/influx-query.ts';
 import { registerMeasurementTags } from './routes/measurement-tags.ts';
@@ -139,6 +140,10 @@ export class HttpFront {
         reply,
       );
     });
+    // Of an expectation that is not known nothing is expected, rather than a 417 without JSON.
+    app.server.on('checkExpectation', (request, response) => {
+      app.server.emit('request', request, response);
+    });
     this.#register(app);
     return app;
   }
@@ -148,7 +153,8 @@ export class HttpFront {
     registerLineRoutes(app, this.#deps, this.#options);
     registerMessagePackRoutes(app, this.#deps, this.#options);
     registerQuery(app, this.#deps, this.#options);
-    registerInfluxQuery(app, this.#deps);
+    registerInfluxQuery(app, this.#deps, this.#options);
+    registerDeadLetters(app, this.#deps);
     registerMeasurementTags(app, this.#deps);
     registerPing(app, status.version);
     registerHealth(app, status);

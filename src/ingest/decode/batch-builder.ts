@@ -14,6 +14,9 @@ import type { ByteSpace } from './bytes.ts';
 /** Numbers in `TagSet.tags` per tag. */
 export const tagStride = 3;
 
+/** Rows of a tag column between two chances for a pause. */
+const stepRows = 65_536;
+
 /** The tags of a series. */
 export interface TagSet {
   /** The registry has given a column to each. */
@@ -44,16 +47,18 @@ class TagColumn {
     this.#codes[local] = code + 1;
   }
 
-  finish(seriesOfRow: Uint32Array, rowCount: number): ColumnValues {
+  /** The column. Yields for pauses. */
+  *finish(seriesOfRow: Uint32Array, rowCount: number): Generator<undefined, ColumnValues> {
     const codes = this.#codes;
     const values = new Uint32Array(rowCount);
     this.#arrays = [values];
     let count = 0;
     for (let row = 0; row < rowCount; row += 1) {
       const code = codes[seriesOfRow[row] ?? 0] ?? 0;
-      if (code === 0) return this.#finishSparse(seriesOfRow, rowCount);
+      if (code === 0) return yield* this.#finishSparse(seriesOfRow, rowCount);
       values[count] = code - 1;
       count += 1;
+      if (row % stepRows === stepRows - 1) yield;
     }
     return this.#column(values, undefined);
   }
@@ -65,13 +70,14 @@ class TagColumn {
     this.dictionary.free();
   }
 
-  #finishSparse(seriesOfRow: Uint32Array, rowCount: number): ColumnValues {
+  *#finishSparse(seriesOfRow: Uint32Array, rowCount: number): Generator<undefined, ColumnValues> {
     const codes = this.#codes;
     const values = new Uint32Array(rowCount);
     const rows = new Uint32Array(rowCount);
     this.#arrays = [values, rows];
     let count = 0;
     for (let row = 0; row < rowCount; row += 1) {
+      if (row % stepRows === stepRows - 1) yield;
       const code = codes[seriesOfRow[row] ?? 0] ?? 0;
       if (code === 0) continue;
       values[count] = code - 1;
@@ -168,7 +174,7 @@ export class BatchBuilder {
     const columns: ColumnValues[] = [];
     for (let id = 0; id < Math.max(this.#fields.length, this.#tags.length); id += 1) {
       const tag = this.#tags[id];
-      if (tag !== undefined) columns.push(tag.finish(this.#seriesOfRow, rowCount));
+      if (tag !== undefined) columns.push(yield* tag.finish(this.#seriesOfRow, rowCount));
       const field = this.#fields[id];
       if (field !== undefined) columns.push(field.finish(rowCount));
       if (tag !== undefined || field !== undefined) yield;

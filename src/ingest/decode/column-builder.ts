@@ -29,10 +29,12 @@ export class ColumnBuilder {
   #bytes = noBytes;
   #codes = noCodes;
 
-  constructor(ref: ColumnRef, capacity: number) {
+  /** `dictionary`: an empty one for a column of strings, if there is one at hand. */
+  constructor(ref: ColumnRef, capacity: number, dictionary?: DictionaryBuilder) {
     this.ref = ref;
     this.#capacity = capacity;
-    this.dictionary = ref.physical.type === 'string' ? new DictionaryBuilder() : undefined;
+    const isString = ref.physical.type === 'string';
+    this.dictionary = isString ? (dictionary ?? new DictionaryBuilder()) : undefined;
     switch (ref.physical.type) {
       case 'double':
         this.#doubles = new Float64Array(capacity);

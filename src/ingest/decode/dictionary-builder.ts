@@ -5,13 +5,26 @@ import type { StringDictionary } from '../../base/model/column-batch.ts';
 import { freeMemory } from '../../base/lib/free-memory.ts';
 import { byteSpace, sameBytes, type ByteSpace } from './bytes.ts';
 
+const entriesFirst = 8;
+const bytesFirst = 128;
+
 export class DictionaryBuilder {
-  #space: ByteSpace = byteSpace(new Uint8Array(128));
-  #offsets = new Uint32Array(9);
-  #hashes = new Int32Array(8);
+  #space: ByteSpace;
+  #offsets: Uint32Array;
+  #hashes: Int32Array;
   /** Code + 1 by hash, linear probing; 0 is free; at most half full. */
-  #table = new Uint32Array(16);
+  #table: Uint32Array;
   #count = 0;
+
+  /** With room for so many strings and bytes; it grows when more come. */
+  constructor(entries = entriesFirst, bytes = bytesFirst) {
+    let capacity = entriesFirst;
+    while (capacity < entries) capacity *= 2;
+    this.#space = byteSpace(new Uint8Array(Math.max(bytesFirst, bytes)));
+    this.#offsets = new Uint32Array(capacity + 1);
+    this.#hashes = new Int32Array(capacity);
+    this.#table = new Uint32Array(capacity * 2);
+  }
 
   /** Code of the `length` bytes at `start`, whose hash the caller has at hand. */
   code(space: ByteSpace, start: number, length: number, hash: number): number {

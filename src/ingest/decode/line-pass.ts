@@ -23,6 +23,9 @@ const stringBytesMax = 1_048_576;
 const stepBytes = 65_536;
 const stepLines = 256;
 
+/** Bytes that are copied and looked at in one go. */
+const lookBytes = 1_048_576;
+
 const newline = 10;
 const space = 32;
 const tab = 9;
@@ -39,13 +42,15 @@ export class LinePass {
   /** Length of the body as it came. */
   readonly #length: number;
   /** The body has a NUL or is not UTF-8: each line is looked at. */
-  readonly #suspect: boolean;
+  #suspect = false;
   readonly #time: TimeReader;
   readonly #limits: ScanLimits;
   readonly #scanner: LineScanner;
   readonly #skipper: LineSkipper;
   readonly #placer: RowPlacer;
   readonly #rejections: RejectionList;
+  /** Looks at the body before its first line is read. */
+  #first: Generator<undefined> | undefined;
   #cache: SeriesCache;
   #at = 0;
   #line = 1;
@@ -68,9 +73,9 @@ export class LinePass {
     this.#cache = caches.current(options.database, registry.generation);
     this.#length = body.length;
     const bytes = endingInNewline(body);
+    this.#first = this.#look(body);
     this.#space = byteSpace(bytes);
     this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#suspect = this.#buffer.includes(0) || !isUtf8(bytes);
     this.#time = new TimeReader(options.precision, options.nowUs);
     const { columnsMax, nameBytesMax } = registry.options;
     this.#limits = {
@@ -99,6 +104,10 @@ export class LinePass {
 
   /** A bounded piece of work; true when the body is done. */
   step(): boolean {
+    if (this.#first !== undefined) {
+      if (this.#first.next().done === true) this.#first = undefined;
+      return false;
+    }
     this.#cache = this.#caches.current(this.#options.database, this.#registry.generation);
     this.#scanner.useCache(this.#cache);
     const { bytes } = this.#space;
@@ -137,6 +146,22 @@ export class LinePass {
 
   release(): void {
     this.#placer.release();
+  }
+
+  /** Fills the copy of the body, if there is one, and looks for what makes lines suspect. */
+  *#look(body: Uint8Array): Generator<undefined> {
+    const { bytes } = this.#space;
+    const isCopy = bytes.length > body.length;
+    for (let from = 0; from < body.length; ) {
+      let to = Math.min(body.length, from + lookBytes);
+      // Not in the middle of a character; who begins with more of these bytes is no UTF-8 anyway.
+      for (let back = 0; back < 3 && ((body[to] ?? 0) & 0xc0) === 0x80; back += 1) to -= 1;
+      if (isCopy) bytes.set(body.subarray(from, to), from);
+      const piece = this.#buffer.subarray(from, to);
+      this.#suspect ||= piece.includes(0) || !isUtf8(piece);
+      from = to;
+      yield;
+    }
   }
 
   /** Moves to the first byte of a line; false if what stood here was blank or a comment. */
@@ -216,14 +241,15 @@ export class LinePass {
   }
 }
 
-/** The body, or a copy with a newline behind it: the scanner's loops end at newlines. */
+/**
+ * The body, or room for a copy with a newline behind it: the scanner's loops end at newlines.
+ */
 function endingInNewline(body: Uint8Array): Uint8Array {
   if (body.length === 0 || body[body.length - 1] === newline) {
     // Never a Buffer: one class of arrays keeps the hot loops monomorphic.
     return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
   }
   const copy = new Uint8Array(body.length + 1);
-  copy.set(body);
   copy[body.length] = newline;
   return copy;
 }

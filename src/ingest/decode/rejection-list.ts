@@ -61,10 +61,11 @@ export class RejectionList {
     return this.#entries;
   }
 
-  #push(bytes: Buffer, line: number, { reason, kind }: Fault, count: number): void {
+  #push(bytes: Buffer, line: number, { reason, kind }: Fault, count: number, isCut = false): void {
     // The bytes are copied: a rejection outlives the body.
     const raw = isUtf8(bytes) ? undefined : new Uint8Array(bytes);
-    this.#entries.push({ line, text: bytes.toString('utf8'), raw, reason, kind, count });
+    const text = bytes.toString('utf8');
+    this.#entries.push({ line, text, raw, reason, kind, count, ...(isCut && { isCut }) });
   }
 
   /**
@@ -81,8 +82,9 @@ export class RejectionList {
       const to = last > from ? last : this.#characterStart(bound);
       const { reason, kind } = fault;
       const text = count === 1 ? reason : `${reason} (continued)`;
-      this.#push(this.#body.subarray(from, to), number, { reason: text, kind }, count);
       const next = this.#body.indexOf(newline, to);
+      const isCut = to < end && next !== to;
+      this.#push(this.#body.subarray(from, to), number, { reason: text, kind }, count, isCut);
       number += this.#newlines(from, to) + 1;
       from = next < 0 ? end : next + 1;
       count = 0;

@@ -39,6 +39,8 @@ export interface Rejection {
   /** In InfluxDB's words. */
   readonly reason: string;
   readonly kind: RejectionKind;
+  /** Bytes behind this text were not kept: it is not what was sent. */
+  readonly isCut?: true;
   /**
    * Lines that this stands for: 1; more if a request has very many bad lines (their texts are
    * joined by newlines); 0 if it continues the rejection before it.

@@ -3,6 +3,7 @@
  * by name is durable before the answer, so that it is listed after a power cut too. Main thread.
  */
 import { GatewayError } from '../../base/errors/gateway-error.ts';
+import type { MeasurementSchema } from '../../base/model/schema.ts';
 import type { CommitClient } from '../../log/journal/commit-client.ts';
 import type { SchemaRegistry } from './schema-registry.ts';
 
@@ -18,6 +19,11 @@ export class Databases {
   /** Names, sorted; `_internal` is not among them. */
   list(): readonly string[] {
     return this.#registry.databases();
+  }
+
+  /** Measurements of a database, sorted by name; none if there is no such database. */
+  measurements(database: string): readonly MeasurementSchema[] {
+    return this.#registry.measurements(database);
   }
 
   /**

@@ -17,12 +17,12 @@ import { matchName, type NameMatch } from '../../base/model/names.ts';
 import {
   firstMeasurementId,
   internalDatabase,
-  reservedMeasurements,
   type MeasurementSchema,
 } from '../../base/model/schema.ts';
 import { assert, present } from '../../base/lib/assert.ts';
 import { MeasurementEntry, type ColumnWish, type Refusal } from './measurement-entry.ts';
 import { PendingChanges, type SchemaChanges } from './pending-changes.ts';
+import { reservedTables } from './reserved-tables.ts';
 import {
   admitRow,
   databaseProblem,
@@ -32,12 +32,6 @@ import {
   type SchemaRegistryOptions,
   type SchemaView,
 } from './row-admission.ts';
-
-/** Names of the measurements that Holdfast files for itself in `_internal`, by id. */
-const reservedNames: ReadonlyMap<number, string> = new Map([
-  [reservedMeasurements.deadLetters, 'dead_letters'],
-  [reservedMeasurements.idempotencyKeys, 'idempotency_keys'],
-]);
 
 /** Of positions, files and columns too: a damaged journal may have lost the name and kept these. */
 function highestMeasurementId({ positions, columns, files, removed }: CatalogState): number {
@@ -60,6 +54,7 @@ export class SchemaRegistry implements SchemaView, RowAdmission {
   constructor(options: SchemaRegistryOptions) {
     this.options = options;
     this.#addReserved();
+    this.#addReservedColumns();
   }
 
   /** Grows when entries handed out before are no longer valid; caches of them must go. */
@@ -82,6 +77,7 @@ export class SchemaRegistry implements SchemaView, RowAdmission {
     );
     for (const column of columns) this.#byId.get(column.measurementId)?.restore(column);
     for (const id of state.identified) this.#byId.get(id)?.restoreIdentity();
+    this.#addReservedColumns();
     this.#nextId = Math.max(this.#nextId, highestMeasurementId(state) + 1);
   }
 
@@ -92,7 +88,7 @@ export class SchemaRegistry implements SchemaView, RowAdmission {
 
   /** Measurements of senders. */
   get measurementCount(): number {
-    return this.#byId.size - reservedNames.size;
+    return this.#byId.size - reservedTables.length;
   }
 
   /** True if there is a database of exactly that name (`_internal` included). */
@@ -164,7 +160,8 @@ export class SchemaRegistry implements SchemaView, RowAdmission {
 
   /** A measurement that Holdfast files for itself. */
   reserved(id: number): MeasurementEntry {
-    assert(reservedNames.has(id), `measurement ${id} is not reserved`);
+    const isReserved = reservedTables.some((table) => table.id === id);
+    assert(isReserved, `measurement ${id} is not reserved`);
     return this.#entry(id);
   }
 
@@ -249,8 +246,16 @@ export class SchemaRegistry implements SchemaView, RowAdmission {
   }
 
   #addReserved(): void {
-    for (const [id, name] of reservedNames) {
+    for (const { id, name } of reservedTables) {
       if (!this.#byId.has(id)) this.create(internalDatabase, name, id);
+    }
+  }
+
+  #addReservedColumns(): void {
+    for (const { id, columns } of reservedTables) {
+      for (const [spelling, form] of Object.entries(columns)) {
+        this.#entry(id).column({ kind: 'field', spelling, form });
+      }
     }
   }
 }

@@ -115,8 +115,7 @@ export class ThriftReader {
 
   #skipList(depth: number): void {
     const { type, count } = this.listHeader();
-    // In a list a boolean is one byte.
-    const element = type <= wireType.false ? wireType.byte : type;
+    const element = elementType(type);
     for (let index = 0; index < count; index += 1) this.skip(element, depth + 1);
   }
 
@@ -124,9 +123,11 @@ export class ThriftReader {
     const count = this.varint();
     if (count === 0) return;
     const types = this.byte();
+    const key = elementType(types >> 4);
+    const value = elementType(types & 0x0f);
     for (let index = 0; index < count; index += 1) {
-      this.skip(types >> 4, depth + 1);
-      this.skip(types & 0x0f, depth + 1);
+      this.skip(key, depth + 1);
+      this.skip(value, depth + 1);
     }
   }
 
@@ -134,6 +135,14 @@ export class ThriftReader {
     this.position += bytes;
     if (this.position > this.bytes.length) throw broken('ends too early');
   }
+}
+
+/**
+ * What an element of a list or map is: there a boolean is one byte. So each element takes a byte
+ * at least, and a damaged count ends with the bytes.
+ */
+function elementType(type: number): number {
+  return type <= wireType.false ? wireType.byte : type;
 }
 
 function varintBytes(value: number): number[] {

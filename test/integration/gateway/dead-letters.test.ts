@@ -1,7 +1,7 @@
 /**
  * Bad lines are not lost: they are filed as rows of `_internal.dead_letters` with the same sync as
- * the good rows of their request, also when the gateway is killed before any flush, and no one
- * reads them by SQL without being an administrator.
+ * the good rows of their request, also when the gateway is killed before any flush, and are read by
+ * SQL while the gateway is open.
  */
 import { join } from 'node:path';
 import t from 'tap';
@@ -121,7 +121,7 @@ void t.test('what was refused in part is filed with its reason, after a kill too
     }
     t.match(letter, { line: BigInt(line), lines: 1n, reason }, text.slice(0, 60));
     t.equal(letter['database'], /(?:db|bucket)=(\w+)/.exec(path)?.[1]);
-    t.match(letter['sender'], /^127\.0\.0\.1 test sender$/);
+    t.match(letter, { sender: '127.0.0.1', agent: 'test sender', format: 'line' });
     t.ok((letter['time'] as bigint) >= startedUs, 'at the time of arrival');
   }
   const raw = letters.find((each) => typeof each['raw'] === 'string');
@@ -130,17 +130,12 @@ void t.test('what was refused in part is filed with its reason, after a kill too
   const before = await gateway.count('three.m');
   t.equal(before, 1, 'nothing of the request with accept_partial=false was kept');
 
-  for (const sql of [
-    'SELECT * FROM _internal.dead_letters',
-    'SELECT * FROM "_internal"."dead_letters"',
-    'SHOW TABLES FROM _internal',
-    'DESCRIBE _internal.dead_letters',
-  ]) {
-    const answer = await gateway.send({ path: '/api/v1/query', body: JSON.stringify({ sql }) });
-    t.not(answer.status, 200, `${sql}: ${answer.text.slice(0, 100)}`);
-  }
-  const databases = await gateway.select('SHOW DATABASES');
-  t.notOk(databases.some(([name]) => name === '_internal'));
+  // An open gateway serves this machine only, whose programs may do all.
+  t.equal(await gateway.count('_internal.dead_letters'), wanted.length + 1);
+  const tables = await gateway.select('SHOW TABLES FROM _internal');
+  t.ok(tables.some(([, name]) => name === 'dead_letters'));
+  const answer = await gateway.send({ path: '/query?q=SHOW+DATABASES' });
+  t.notMatch(answer.text, '_internal', 'InfluxQL lists the databases of senders');
 
   t.equal(await gateway.stop(), 0);
   await gateway.startAgain();

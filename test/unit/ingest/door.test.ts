@@ -70,6 +70,11 @@ function compose() {
       admission,
       decoders: { line: decoder, msgpack: decoder },
       rejectedBatch: () => smallBatch(1, 1),
+      replayedBatch: () => smallBatch(3, 1),
+      keys: {
+        check: () => undefined,
+        once: () => Promise.reject(new Error('no key')),
+      },
       encode: () => new Uint8Array(8),
       log: () => ({
         append: (_payload, count, done) => {

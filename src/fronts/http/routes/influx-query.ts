@@ -1,56 +1,104 @@
 /**
- * `/query` of InfluxDB 1, as far as senders need it: CREATE DATABASE (Telegraf's first request) and
- * SHOW DATABASES. Everything else is refused statement by statement, in the form that clients of
- * InfluxQL show to their users.
+ * `/query` of InfluxDB 1: CREATE DATABASE (Telegraf's first request) and the SHOW statements.
+ * Everything else is refused statement by statement, in the form that clients of InfluxQL show to
+ * their users.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { GatewayError } from '../../../base/errors/gateway-error.ts';
-import type { DatabaseDoor, HttpFrontDeps } from '../front-types.ts';
+import { type Cell, type Series, ShowAnswers } from '../../influxql/show.ts';
+import { parseStatements, type Statement } from '../../influxql/statements.ts';
+import type { HttpFrontDeps, HttpFrontOptions } from '../front-types.ts';
+import { goneSignal } from '../gone-signal.ts';
 import { parameter, type Parameters } from '../parameters.ts';
 import { type BodyOptions, readBody } from '../read-body.ts';
 
-type Statement =
-  | { readonly kind: 'create'; readonly database: string }
-  | { readonly kind: 'databases' }
-  | { readonly kind: 'other'; readonly text: string };
+type Deps = Pick<HttpFrontDeps, 'databases' | 'decompress' | 'queries'>;
 
-/** Parts of `text` between semicolons that stand outside of quotes and comments; none is empty. */
-export function splitStatements(text: string): readonly string[] {
-  const parts = text.match(/(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^;])+/gs) ?? [];
-  return parts.map((part) => part.trim()).filter((part) => part !== '');
+interface Request {
+  readonly database: string | undefined;
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
 }
 
-function unquoted(identifier: string): string {
-  if (!identifier.startsWith('"')) return identifier;
-  return identifier.slice(1, -1).replaceAll(/\\(.)/gs, (_, escaped: string) => {
-    return escaped === 'n' ? '\n' : escaped;
-  });
+/** Of an engine's answer; statements that would give more are refused, not cut. */
+const answerBytesMax = 64 * 1024 * 1024;
+
+async function rowsOf(
+  deps: Deps,
+  request: Request,
+  sql: string,
+): Promise<readonly (readonly Cell[])[]> {
+  const { signal, timeoutMs } = request;
+  const { body } = await deps.queries.execute({ sql, database: 'default', signal, timeoutMs });
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of body as AsyncIterable<Uint8Array | string>) {
+    const bytes = Buffer.from(part);
+    size += bytes.length;
+    if (size > answerBytesMax) {
+      const message = 'the answer is too large: ask for less with FROM, WHERE or LIMIT';
+      throw new GatewayError('HF_PARAMETER', message);
+    }
+    parts.push(bytes);
+  }
+  const answer = JSON.parse(Buffer.concat(parts).toString()) as { data: readonly Cell[][] };
+  return answer.data;
 }
 
-export function parseStatement(text: string): Statement {
-  const create = /^create\s+database\s+("(?:[^"\\]|\\.)+"|[^\s"';]+)(?:\s+with\s.*)?$/is.exec(text);
-  if (create !== null) return { kind: 'create', database: unquoted(create[1] ?? '') };
-  if (/^show\s+databases$/i.test(text)) return { kind: 'databases' };
-  return { kind: 'other', text };
-}
+const policies: Series = {
+  columns: ['name', 'duration', 'shardGroupDuration', 'replicaN', 'default'],
+  // The one that every InfluxDB database begins with: nothing is ever dropped by age unasked.
+  values: [['autogen', '0s', '168h0m0s', 1, true]],
+};
 
-async function run(statement: Statement, id: number, databases: DatabaseDoor): Promise<object> {
+/** Series of the answer to one statement. @throws GatewayError for what cannot be answered */
+async function seriesOf(
+  statement: Statement,
+  request: Request,
+  deps: Deps,
+): Promise<readonly Series[]> {
+  const { databases } = deps;
   switch (statement.kind) {
     case 'create':
       await databases.create(statement.database);
-      return { statement_id: id };
+      return [];
     case 'databases': {
       const values = databases.list().map((name) => [name]);
-      const series = [{ name: 'databases', columns: ['name'], values }];
-      return { statement_id: id, series };
+      return [{ name: 'databases', columns: ['name'], values }];
     }
     case 'other': {
       const start = statement.text.slice(0, 60);
-      const error =
-        `not supported here: '${start}'; InfluxQL knows CREATE DATABASE and SHOW DATABASES so ` +
-        'far, SQL is at /api/v1/query';
-      return { statement_id: id, error };
+      const known = 'InfluxQL knows CREATE DATABASE and SHOW so far';
+      const message = `not supported here: '${start}'; ${known}, SQL is at /api/v1/query`;
+      throw new GatewayError('HF_PARAMETER', message);
     }
+    default: {
+      const database = statement.database ?? request.database;
+      if (database === undefined) throw new GatewayError('HF_PARAMETER', 'database name required');
+      if (!databases.list().includes(database)) {
+        if (statement.kind === 'measurements') return [];
+        throw new GatewayError('HF_PARAMETER', `database not found: ${database}`);
+      }
+      if (statement.kind === 'retention policies') return [policies];
+      const show = new ShowAnswers(statement, (sql) => rowsOf(deps, request, sql));
+      return show.series(databases.measurements(database));
+    }
+  }
+}
+
+/** The result of one statement; what may pass fails the whole request instead. */
+async function resultOf(
+  statement: Statement,
+  id: number,
+  request: Request,
+  deps: Deps,
+): Promise<object> {
+  try {
+    const series = await seriesOf(statement, request, deps);
+    return series.length === 0 ? { statement_id: id } : { statement_id: id, series };
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.kind !== 'input') throw error;
+    return { statement_id: id, error: error.message };
   }
 }
 
@@ -75,7 +123,8 @@ const controlBodyBytesMax = 1024 * 1024;
 
 export function registerInfluxQuery(
   app: FastifyInstance,
-  deps: Pick<HttpFrontDeps, 'databases' | 'decompress'>,
+  deps: Deps,
+  options: Pick<HttpFrontOptions, 'queryTimeoutMs'>,
 ): void {
   const body = { bytesMax: controlBodyBytesMax, decompress: deps.decompress, sniff: false };
   app.route({
@@ -83,14 +132,17 @@ export function registerInfluxQuery(
     url: '/query',
     exposeHeadRoute: false,
     handler: async (request, reply) => {
+      const signal = goneSignal(reply);
       const parameters = await parametersOf(request, body);
-      const statements = splitStatements(parameter(parameters, 'q') ?? '');
+      const statements = parseStatements(parameter(parameters, 'q') ?? '');
       if (statements.length === 0) {
         throw new GatewayError('HF_PARAMETER', 'missing required parameter "q"');
       }
+      const database = parameter(parameters, 'db');
+      const asked = { database, signal, timeoutMs: options.queryTimeoutMs };
       const results: object[] = [];
-      for (const [id, text] of statements.entries()) {
-        results.push(await run(parseStatement(text), id, deps.databases));
+      for (const [id, statement] of statements.entries()) {
+        results.push(await resultOf(statement, id, asked, deps));
       }
       const indent = parameter(parameters, 'pretty') === 'true' ? 4 : undefined;
       const answer = `${JSON.stringify({ results }, undefined, indent)}\n`;

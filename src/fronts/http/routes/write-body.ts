@@ -6,6 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { freeMemory } from '../../../base/lib/free-memory.ts';
 import type { WriteRequest } from '../../../ingest/door-types.ts';
 import type { HttpFrontDeps, HttpFrontOptions } from '../front-types.ts';
+import { idempotencyKeyOf } from '../parameters.ts';
 import { readBody } from '../read-body.ts';
 import { writeAnswer } from '../write-answer.ts';
 
@@ -13,11 +14,11 @@ export type WriteDeps = Pick<HttpFrontDeps, 'clock' | 'door' | 'decompress' | 'm
 export type WriteOptions = Pick<HttpFrontOptions, 'maxBodyBytes' | 'durability'>;
 
 /** What the path and its parameters say of a body. */
-export type WriteTerms = Omit<WriteRequest, 'body' | 'sender'>;
+export type WriteTerms = Omit<WriteRequest, 'body' | 'sender' | 'agent' | 'key' | 'letter'>;
 
-function senderOf(request: FastifyRequest): string {
+function senderOf(request: FastifyRequest): Pick<WriteRequest, 'sender' | 'agent'> {
   const agent = request.headers['user-agent'] ?? '';
-  return agent === '' ? request.ip : `${request.ip} ${agent}`;
+  return { sender: request.ip, ...(agent !== '' && { agent }) };
 }
 
 /** Takes the rows of `request` and answers it. */
@@ -28,16 +29,23 @@ export async function takeBody(
   deps: WriteDeps,
   options: WriteOptions,
 ): Promise<void> {
-  deps.door.admit();
+  const key = idempotencyKeyOf(request.headers);
+  deps.door.admit(key !== undefined);
   const body = await readBody(request.raw, {
     bytesMax: options.maxBodyBytes,
     decompress: deps.decompress,
     sniff: terms.dialect === 'arc',
   });
-  const outcome = await deps.door.write({ ...terms, body, sender: senderOf(request) });
+  const outcome = await deps.door.write({
+    ...terms,
+    ...senderOf(request),
+    ...(key !== undefined && { key }),
+    body,
+  });
   // Rejected lines are views of the body.
   if (outcome.rejectedLines === 0) freeMemory(body);
   if (options.durability !== 'synced') reply.header('x-holdfast-durability', options.durability);
+  if (outcome.isRepeat === true) reply.header('idempotent-replayed', 'true');
   const answer = writeAnswer(terms.dialect, outcome, terms.acceptPartial);
   reply.code(answer.status).headers(answer.headers);
   if (answer.body === undefined) await reply.send();

@@ -13,6 +13,7 @@ import type { ColumnWish } from '../../../storage/catalog/measurement-entry.ts';
 import { present } from '../../../base/lib/assert.ts';
 import { hashBytes, type ByteSpace } from '../bytes.ts';
 import { ColumnBuilder } from '../column-builder.ts';
+import { DictionaryBuilder } from '../dictionary-builder.ts';
 import {
   booleanForm,
   doubleForm,
@@ -34,7 +35,11 @@ export const stringBytesMax = 1_048_576;
 /** Upper halves of int64 from minus this up to this minus one are exact as doubles. */
 const highExact = 0x20_0000;
 
-/** Room for values of a form that did not stand in the first row. */
+/**
+ * Room at first for values of a form that stood in the first row; and of one that did not, which
+ * may well be rare. A body of nulls must not take memory for values that do not come.
+ */
+const firstCapacity = 4096;
 const lateCapacity = 16;
 
 /** `take` met the end of the body, or a byte that begins no value. */
@@ -54,8 +59,30 @@ function placeholder(type: PhysicalType): ColumnRef {
   return { kind: 'unknown', spelling: '', sqlName: '', physical: { id: -1, name: '', type } };
 }
 
+/** How many different strings a column had last time, and how long they were together. */
+export interface StringSize {
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** Sizes of columns of strings by spelling, whatever measurement they are in: a guess. */
+export class StringSizes {
+  readonly #sizes = new Map<string, StringSize>();
+
+  of(spelling: string): StringSize | undefined {
+    return this.#sizes.get(spelling);
+  }
+
+  note(spelling: string, size: StringSize): void {
+    const sizesMax = 4096;
+    if (this.#sizes.size >= sizesMax) this.#sizes.clear();
+    this.#sizes.set(spelling, size);
+  }
+}
+
 /** What all columns of a request share. */
 export interface StageContext {
+  readonly sizes: StringSizes;
   readonly space: ByteSpace;
   readonly head: HeadReader;
   readonly seed: number;
@@ -159,8 +186,10 @@ export class ColumnStage {
   stringFault(): string | undefined {
     // None of them begins within a character, so they are valid if they are one after the other.
     const dictionary = this.#strings?.dictionary?.finish();
-    if (dictionary === undefined || isUtf8(dictionary.bytes)) return undefined;
-    return this.#about('invalid UTF-8');
+    if (dictionary === undefined) return undefined;
+    const { count, bytes } = dictionary;
+    this.#context.sizes.note(this.spelling, { count, bytes: bytes.length });
+    return isUtf8(bytes) ? undefined : this.#about('invalid UTF-8');
   }
 
   /**
@@ -218,9 +247,24 @@ export class ColumnStage {
   }
 
   #builder(type: PhysicalType, form: number): ColumnBuilder {
-    const { row } = this;
     this.#note(form);
-    return new ColumnBuilder(placeholders[type], row === 0 ? this.#rowCount : lateCapacity);
+    return new ColumnBuilder(placeholders[type], this.#capacity());
+  }
+
+  #stringBuilder(): ColumnBuilder {
+    this.#note(stringForm);
+    const capacity = this.#capacity();
+    const { sizes, space } = this.#context;
+    const { count, bytes } = sizes.of(this.spelling) ?? { count: 1, bytes: 0 };
+    // Never more than can still come.
+    const entries = Math.min(count, this.#rowCount);
+    const room = Math.min(Math.ceil((bytes / count) * entries), space.bytes.length);
+    const dictionary = new DictionaryBuilder(entries, room);
+    return new ColumnBuilder(placeholders.string, capacity, dictionary);
+  }
+
+  #capacity(): number {
+    return this.row === 0 ? Math.min(this.#rowCount, firstCapacity) : lateCapacity;
   }
 
   #note(form: number): void {
@@ -234,10 +278,7 @@ export class ColumnStage {
   #takeDoubles(start: number, rowStop: number): number {
     const { bytes, view } = this.#context.space;
     const end = bytes.length;
-    const column = (this.#doubles ??= new ColumnBuilder(
-      placeholders.double,
-      this.row === 0 ? this.#rowCount : lateCapacity,
-    ));
+    const column = (this.#doubles ??= new ColumnBuilder(placeholders.double, this.#capacity()));
     let at = start;
     let { row } = this;
     for (; row < rowStop; row += 1) {
@@ -316,7 +357,7 @@ export class ColumnStage {
     const { space, head, seed } = this.#context;
     const { bytes } = space;
     const end = bytes.length;
-    const column = (this.#strings ??= this.#builder('string', stringForm));
+    const column = (this.#strings ??= this.#stringBuilder());
     const dictionary = present(column.dictionary, 'dictionary of a string column');
     let at = start;
     while (this.row < rowStop && at < byteStop) {

@@ -6,7 +6,7 @@ import { isUtf8 } from 'node:buffer';
 import { freeMemory } from '../../../base/lib/free-memory.ts';
 import { decodeText, parseFault, type Fault } from '../series-parser.ts';
 import { bodyBroken, ColumnStage, valueBad, type StageContext } from './column-stage.ts';
-import { valueClasses } from './formats.ts';
+import { int64, uint64, valueClasses } from './formats.ts';
 import type { ItemTime } from './item-time.ts';
 import { ValueSkipper } from './value-skipper.ts';
 
@@ -158,14 +158,17 @@ export class ColumnarItem {
   }
 
   *#readTimes(start: number): Generator<undefined, number> {
-    const { head } = this.#context;
+    const { head, space } = this.#context;
     const time = this.#time;
     const times = new Int32Array(this.rowCount * 2);
     this.times = times;
     time.unit = undefined;
+    const { bytes } = space;
     let at = start;
     for (let row = 0; row < this.rowCount; row += 1) {
-      if (head.read(at) === 0) return bodyBroken;
+      const first = bytes[at];
+      const isPlain = (first === uint64 || first === int64) && at + 9 <= bytes.length;
+      if (!isPlain && head.read(at) === 0) return bodyBroken;
       if (row === 0) time.unit = time.unitAt(at);
       const fault = time.read(at);
       if (fault !== undefined) return this.#fail(`${fault} in row ${row + 1}`);

@@ -176,6 +176,7 @@ export class ColumnarPlacer {
       const inPlace = stage.inPlace();
       if (inPlace !== undefined) {
         columns.push(...inPlace);
+        yield;
         continue;
       }
       const builders = new Map<number, ColumnBuilder>();

@@ -33,6 +33,16 @@ export class ItemRejections {
     return this.#count;
   }
 
+  /** Keeps `bytes` that are not an item that can be sent once more: rows in them were taken. */
+  *addRest(bytes: Uint8Array, item: number, { reason, kind }: Fault): Generator<undefined> {
+    this.#count += 1;
+    this.#flush();
+    const raw = bytes.slice(0, rejectionBytesMax);
+    const text = excerptOf(raw, textMax);
+    this.#push({ line: item, text, raw, reason, kind, count: 1, isCut: true });
+    yield;
+  }
+
   /** Keeps `bytes`, which stand for `count` rejections on item `item`; yields for pauses. */
   *add(bytes: Uint8Array, item: number, fault: Fault, count = 1): Generator<undefined> {
     this.#count += count;

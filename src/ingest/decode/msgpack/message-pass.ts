@@ -13,7 +13,7 @@ import { RowPlacer } from '../row-placer.ts';
 import type { SeriesCaches } from '../series-cache.ts';
 import { parseFault, type Fault } from '../series-parser.ts';
 import type { Decoded, DecodeOptions } from '../types.ts';
-import { bodyBroken } from './column-stage.ts';
+import { bodyBroken, type StringSizes } from './column-stage.ts';
 import { ColumnarItem } from './columnar-item.ts';
 import { ColumnarPlacer } from './columnar-placer.ts';
 import { valueClasses } from './formats.ts';
@@ -37,6 +37,7 @@ export interface PassDeps {
   readonly caches: SeriesCaches;
   readonly serials: RowSerials;
   readonly seed: number;
+  readonly sizes: StringSizes;
   /** Number of the request among all of the decoder. */
   readonly request: number;
 }
@@ -62,7 +63,7 @@ export class MessagePass {
   #broken: { readonly at: number; readonly reason: string } | undefined;
 
   constructor(body: Uint8Array, options: DecodeOptions, deps: PassDeps) {
-    const { registry, caches, serials, seed, request } = deps;
+    const { registry, caches, serials, seed, sizes, request } = deps;
     const { database, cellsMax, nowUs, lineBytesMax } = options;
     // Never a Buffer: one class of arrays keeps the hot loops monomorphic.
     const space = byteSpace(new Uint8Array(body.buffer, body.byteOffset, body.length));
@@ -79,7 +80,7 @@ export class MessagePass {
     const cells = this.#cells;
     const days = new RequestDays(options.daysMax);
     this.#rows = new RowPlacer({ registry, database, cellsMax, cells, days, line: space, request });
-    const context = { space, head: new HeadReader(space), seed };
+    const context = { space, head: new HeadReader(space), seed, sizes };
     this.#columnar = new ColumnarPlacer({ registry, database, nowUs, days, context, cells });
     this.#context = context;
   }
@@ -264,7 +265,7 @@ export class MessagePass {
     }
     if (fault !== undefined) {
       this.#items += 1;
-      yield* this.#rejections.add(
+      yield* this.#rejections.addRest(
         this.#space.bytes.subarray(mapAt, Math.min(at, mapAt + rejectionBytesMax)),
         this.#items,
         fault,
@@ -333,7 +334,8 @@ export class MessagePass {
     const { bytes } = this.#space;
     const rest = bytes.subarray(at, Math.min(bytes.length, at + rejectionBytesMax));
     this.#items += 1;
-    yield* this.#rejections.add(rest, this.#items, parseFault(`the body breaks off: ${reason}`));
+    const fault = parseFault(`the body breaks off: ${reason}`);
+    yield* this.#rejections.addRest(rest, this.#items, fault);
   }
 }
 

@@ -125,10 +125,12 @@ export class StageFlow {
     // Which source has the value of a row: its place and one.
     const owners = new Uint8Array(rowCount);
     for (const [place, { column }] of sources.entries()) {
-      const { rows, values } = column;
+      const { rows } = column;
       if (rows === undefined) owners.fill(place + 1);
-      else
-        for (let index = 0; index < values.length; index += 1) owners[rows[index] ?? 0] = place + 1;
+      for (let index = 0; index < (rows?.length ?? 0); index += 1) {
+        owners[rows?.[index] ?? 0] = place + 1;
+        if (index % stepRows === stepRows - 1) yield;
+      }
       yield;
     }
     let target = offset;

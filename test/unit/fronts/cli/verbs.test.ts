@@ -284,3 +284,46 @@ t.test('help and version', async (t) => {
   t.equal((await run(['version'])).out, `holdfast ${version}\n`);
   t.match(JSON.parse((await run(['version', '--json'])).out), { version });
 });
+
+t.test(
+  'deadletter replay goes on where the gateway stopped, and waits while it is busy',
+  async (t) => {
+    const part = (more: object) => ({
+      status: 200,
+      body: JSON.stringify({ replayed: 2, rows: 3, refused: 0, refusals: [], ...more }),
+    });
+    const { url, asked } = await gateway(t, [
+      { status: 503, headers: { 'retry-after': '2' }, body: '{"error":"the log is being read"}' },
+      part({ next: '17.a-0' }),
+      part({ next: '18.b-0', stopped: { code: 'disk_full', error: 'no room' } }),
+      part({ refused: 1, refusals: [{ id: 'c-0', reason: 'missing fields\u0007' }] }),
+    ]);
+    const { code, out, slept } = await run(['deadletter', 'replay', '--url', url, '--kind', 'cap']);
+    t.equal(code, 65);
+    t.equal(
+      out,
+      '6 letters were sent once more and gave 9 rows\n' +
+        '1 stay, because they still cannot be kept:\n  c-0: missing fields\\x07\n',
+    );
+    t.same(slept, [2000, 1000]);
+    const replayed = '/api/v1/deadletter/replay?kind=cap';
+    t.same(
+      asked.map((each) => each.url),
+      [replayed, replayed, `${replayed}&after=17.a-0`, `${replayed}&after=18.b-0`],
+    );
+  },
+);
+
+t.test(
+  'deadletter tells what the gateway answers, and gives up on one that stays busy',
+  async (t) => {
+    const refused = await gateway(t, [{ status: 400, body: '{"error":"limit: x is no number"}' }]);
+    for (const action of ['list', 'export', 'replay']) {
+      const { code, err } = await run(['deadletter', action, '--url', refused.url]);
+      t.equal(code, 65, action);
+      t.match(err, 'limit: x is no number');
+    }
+    const busy = await gateway(t, [{ status: 503, body: '{"error":"full"}' }]);
+    t.equal((await run(['deadletter', 'replay', '--url', busy.url])).code, 75);
+  },
+);

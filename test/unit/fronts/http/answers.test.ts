@@ -339,7 +339,7 @@ t.test('database, precision and sender reach the door as each dialect names them
     ['/api/v1/write/line-protocol?precision=m', {}, { dialect: 'arc', precision: 'm' }],
     ['/api/v1/write', { 'x-arc-database': 'old' }, { dialect: 'arc', database: 'old' }],
     ['/api/v1/write/influxdb?db=older', {}, { dialect: 'arc', database: 'older' }],
-    ['/write', { 'user-agent': 'Telegraf/1.39' }, { sender: '127.0.0.1 Telegraf/1.39' }],
+    ['/write', { 'user-agent': 'Telegraf/1.39' }, { sender: '127.0.0.1', agent: 'Telegraf/1.39' }],
   ];
   for (const [url, headers, wanted] of cases) {
     const { front, script } = composeFront();

@@ -82,6 +82,61 @@ t.test('a head that is too long gets 431 in JSON', async (t) => {
   t.match(answer, /^HTTP\/1\.1 431 .*application\/json/s);
 });
 
+t.test(
+  'broken heads are answered in words of every dialect, and the next request works',
+  async (t) => {
+    const { port } = await listening(t);
+    const host = 'Host: localhost\r\n';
+    const lengths = ['-5', 'x', '0x5', '5, 6', '99999999999999999999', '5\r\nContent-Length: 6'];
+    const heads: [string, number][] = [
+      ...lengths.map((length): [string, number] => [`${host}Content-Length: ${length}\r\n`, 400]),
+      [`${host}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n`, 400],
+      [`${host}X-Nul: a\0b\r\n`, 400],
+      [`${host}X Space: a\r\n`, 400],
+      [`${host}${Array.from({ length: 3000 }, (_, at) => `x${at}:\r\n`).join('')}`, 431],
+      [`${host}X-Long: ${'a'.repeat(1_000_000)}\r\n`, 431],
+    ];
+    for (const [fields, status] of heads) {
+      const answer = await rawAnswer(port, (socket) => {
+        socket.write(`POST /api/v2/write HTTP/1.1\r\n${fields}\r\nm f=1`);
+      });
+      t.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `), JSON.stringify(fields.slice(0, 60)));
+      const [, body = ''] = answer.split('\r\n\r\n');
+      t.match(JSON.parse(body), { success: false, error: String, message: String, code: 'http' });
+    }
+    const next = await rawAnswer(port, (socket) => {
+      socket.end('GET /ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+    });
+    t.match(next, /^HTTP\/1\.1 204 /);
+  },
+);
+
+t.test('an expectation that nobody knows is passed over', async (t) => {
+  const { port, script } = await listening(t);
+  const answer = await rawAnswer(port, (socket) => {
+    const fields = 'Host: localhost\r\nExpect: the-unexpected\r\nConnection: close\r\n';
+    socket.write(`POST /write HTTP/1.1\r\n${fields}Content-Length: 5\r\n\r\nm f=1`);
+  });
+  t.match(answer, /^HTTP\/1\.1 204 /);
+  t.equal(script.writes.length, 1);
+});
+
+t.test('ends of bodies that are too long or none are cut off without an answer', async (t) => {
+  const { port, script } = await listening(t);
+  const chunked = 'POST /write HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n';
+  const bombs = {
+    'a chunk extension': `5;${'x'.repeat(1_000_000)}\r\nm f=1\r\n0\r\n\r\n`,
+    'a trailer': `5\r\nm f=1\r\n0\r\nX: ${'x'.repeat(1_000_000)}\r\n\r\n`,
+    'many trailers': `5\r\nm f=1\r\n0\r\n${'x:\r\n'.repeat(100_000)}\r\n`,
+    'a length of no number': 'g\r\nm f=1\r\n0\r\n\r\n',
+    'a length beyond all': 'fffffffffffffffff\r\nm f=1',
+  };
+  for (const [what, body] of Object.entries(bombs)) {
+    t.equal(await rawAnswer(port, (socket) => socket.write(chunked + body)), '', what);
+  }
+  t.equal(script.writes.length, 0, 'nothing of them was taken');
+});
+
 t.test('a request without Host is refused', async (t) => {
   const { port } = await listening(t);
   const answer = await rawAnswer(port, (socket) => socket.write('GET /health HTTP/1.0\r\n\r\n'));

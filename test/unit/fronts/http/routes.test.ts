@@ -1,10 +1,6 @@
 import { Readable } from 'node:stream';
 import t from 'tap';
 import { GatewayError } from '../../../../src/base/errors/gateway-error.ts';
-import {
-  parseStatement,
-  splitStatements,
-} from '../../../../src/fronts/http/routes/influx-query.ts';
 import { composeFront, type ComposedFront } from '../../../support/http-front.ts';
 
 const headers = { host: 'localhost:8086' };
@@ -76,17 +72,39 @@ t.test('InfluxQL that is not known is refused statement by statement', async (t)
   t.match(missing.json(), { error: 'missing required parameter "q"' });
 });
 
-t.test('identifiers and statements are taken apart as InfluxQL quotes them', (t) => {
-  t.same(parseStatement('CREATE DATABASE "q\\"b\\\\s\\n"'), {
-    kind: 'create',
-    database: 'q"b\\s\n',
+const noSchema = { id: 20, database: 'default', name: 'm', columns: [] };
+
+t.test('SHOW asks the engine only for values, and an engine that is busy is a 503', async (t) => {
+  const names = await ask('GET', '/query?db=default&q=SHOW+MEASUREMENTS', undefined, (composed) => {
+    composed.script.measurements = [noSchema];
   });
-  t.match(parseStatement('CREATE DATABASE my-db'), { database: 'my-db' });
-  t.match(parseStatement('CREATE DATABASE ""'), { kind: 'other' });
-  t.match(parseStatement('show   databases'), { kind: 'databases' });
-  t.match(parseStatement('SHOW DATABASES extra'), { kind: 'other' });
-  t.same(splitStatements(' a "x;y" ; ;b \'p;q\';'), ['a "x;y"', "b 'p;q'"]);
-  t.end();
+  t.match(names.json(), { results: [{ series: [{ name: 'measurements', values: [['m']] }] }] });
+  t.same(names.script.queries, []);
+  const series = await ask('GET', '/query?db=default&q=SHOW+SERIES', undefined, (composed) => {
+    composed.script.measurements = [noSchema];
+    composed.script.queryBody = () => Readable.from(['{"data":[[1', ']]}']);
+  });
+  t.match(series.json(), { results: [{ series: [{ columns: ['key'], values: [['m']] }] }] });
+  const busy = await ask('GET', '/query?db=default&q=SHOW+SERIES', undefined, (composed) => {
+    composed.script.measurements = [noSchema];
+    composed.script.queryError = new GatewayError('HF_QUERY_QUEUE_FULL', 'too many');
+  });
+  t.equal(busy.answer.statusCode, 503);
+  t.ok(busy.answer.headers['retry-after']);
+  const invalid = await ask('GET', '/query?db=default&q=SHOW+SERIES', undefined, (composed) => {
+    composed.script.measurements = [noSchema];
+    composed.script.queryError = new GatewayError('HF_QUERY_INVALID', 'bad regular expression');
+  });
+  t.match(invalid.json(), { results: [{ statement_id: 0, error: 'bad regular expression' }] });
+});
+
+t.test('an answer of SHOW that would not fit is refused, not cut', async (t) => {
+  const chunk = Buffer.alloc(1024 * 1024, 0x20);
+  const { json } = await ask('GET', '/query?db=default&q=SHOW+SERIES', undefined, (composed) => {
+    composed.script.measurements = [noSchema];
+    composed.script.queryBody = () => Readable.from(Array.from({ length: 65 }, () => chunk));
+  });
+  t.match(json(), { results: [{ statement_id: 0, error: /too large/ }] });
 });
 
 t.test('a query goes to the engine whole, and its answer comes back as it is', async (t) => {

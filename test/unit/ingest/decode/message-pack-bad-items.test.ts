@@ -381,3 +381,30 @@ t.test('a great many bad items share entries, and none is lost', async (t) => {
     'a long one is kept in pieces',
   );
 });
+
+t.test('many different keys take memory for the values that came, not for all rows', async (t) => {
+  const { decode } = newMessageDecoder({ columnsMax: 2000 });
+  const rows = 20_000;
+  const body = Array.from({ length: rows }, (_, row) => ({
+    m: 'm',
+    t: us,
+    fields: { [`key${row % 2000}`]: row },
+  }));
+  const bytesOf = (decoded: Decoded) =>
+    decoded.batches
+      .flatMap(({ columns }) => columns)
+      .reduce((sum, { values, rows: places }) => {
+        return sum + values.buffer.byteLength + (places?.buffer.byteLength ?? 0);
+      }, 0);
+  const keyed = await decode(body);
+  t.equal(keyed.rows, rows);
+  t.ok(bytesOf(keyed) < rows * 100, `${bytesOf(keyed)} bytes`);
+
+  const nulls = (value: unknown) => [value, ...new Array<null>(rows - 1).fill(null)];
+  const columns = Object.fromEntries(
+    Array.from({ length: 100 }, (_, column) => [`c${column}`, nulls(column)]),
+  );
+  const sparse = await decode({ m: 'n', columns });
+  t.equal(sparse.rows, rows);
+  t.ok(bytesOf(sparse) < 100 * 4096 * 13, `${bytesOf(sparse)} bytes`);
+});

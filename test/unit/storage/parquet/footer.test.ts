@@ -13,6 +13,7 @@ import {
   withFooterFacts,
   withKeyValues,
 } from '../../../../src/storage/parquet/footer.ts';
+import { ThriftReader } from '../../../../src/storage/parquet/thrift.ts';
 import { toArrowStream } from '../../../../src/storage/parquet/schema-to-arrow.ts';
 import { readWithDuckdb } from '../../../support/read-parquet.ts';
 import { columnRef } from '../../../support/row-sets.ts';
@@ -116,3 +117,11 @@ t.test(
     test.ok(readFileSync(join(root, 'whole')).length > 0);
   },
 );
+
+t.test('a map whose count is damaged ends with the bytes', (test) => {
+  // A field 1 of type map, with 2^48 pairs of booleans and no byte behind.
+  const count = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40];
+  const footer = Uint8Array.of(0x1b, ...count, 0x11);
+  test.throws(() => new ThriftReader(footer).fields(), { code: 'HF_PARQUET_FOOTER' });
+  test.end();
+});
