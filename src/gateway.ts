@@ -52,6 +52,7 @@ import { queryOptions } from './query/query-options.ts';
 import { queryHost } from './query/snapshots.ts';
 import { Databases } from './storage/catalog/databases.ts';
 import { SchemaRegistry } from './storage/catalog/schema-registry.ts';
+import { TagNames } from './storage/catalog/tag-names.ts';
 import { EncoderPool } from './storage/parquet/encoder-pool.ts';
 import { refuseTakenAddress, refuseTakenDatagramAddress } from './system/address.ts';
 import { refuseCaseInsensitive } from './system/file-system.ts';
@@ -429,6 +430,10 @@ class RunningGateway implements Gateway {
     });
     status.feed(metrics);
     const databases = new Databases(registry, commits);
+    const seal = (id: number) => {
+      this.#intake.flusher.flush([id]);
+    };
+    const tagNames = new TagNames({ registry, commits, seal });
     const letters = new DeadLetters({
       ask: (sql, parameters) => internalRows(this.#queries, sql, parameters),
       door: this.#intake.door,
@@ -441,6 +446,7 @@ class RunningGateway implements Gateway {
         door,
         queries,
         databases,
+        tagNames,
         letters,
         status,
         metrics,

@@ -62,6 +62,7 @@ export function modelState(commits: readonly Commit[]): CatalogState {
     columns: modelColumns(commits),
     files,
     removed,
+    identified: [...new Set(commits.flatMap((commit) => commit.identified ?? []))].sort(byNumber),
     positions: positioned.map((id) => [
       id,
       Math.max(...moves.filter(([of]) => of === id).map(([, lsn]) => lsn)),

@@ -34,6 +34,7 @@ export class FrontScript {
   readonly writes: WriteRequest[] = [];
   readonly queries: QueryRequest[] = [];
   readonly created: string[] = [];
+  readonly named: string[][] = [];
   measurements: readonly MeasurementSchema[] = [];
 
   refusal(): GatewayError | undefined {
@@ -105,6 +106,12 @@ export function composeFront(options: Partial<HttpFrontOptions> = {}): ComposedF
           if (script.queryError !== undefined) return Promise.reject(script.queryError);
           const { incomplete } = script;
           return Promise.resolve({ commit: 3, incomplete, body: script.queryBody() });
+        },
+      },
+      tagNames: {
+        name: (database, measurement, tags) => {
+          script.named.push([database, measurement, ...tags]);
+          return Promise.resolve(tags);
         },
       },
       letters: {

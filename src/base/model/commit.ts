@@ -108,6 +108,11 @@ export interface CommitProposal {
   readonly measurements?: readonly MeasurementAddition[];
   readonly columns?: readonly ColumnAddition[];
   readonly kinds?: readonly KindChange[];
+  /**
+   * Measurements whose owner named their tag columns: rows of dialects that name none have identity
+   * from the next one on (P17). It stays so.
+   */
+  readonly identified?: readonly number[];
   /** [measurement id, last LSN whose rows of it are all filed]; never falls. */
   readonly positions?: readonly (readonly [number, number])[];
   /** Highest LSN at or below which the log holds nothing that is not filed (P5). */
@@ -129,6 +134,8 @@ export interface CatalogState {
   readonly files: readonly FileFacts[];
   /** Removed and not yet unlinked, with the commit that removed them. */
   readonly removed: readonly (FileFacts & { removedAt: number; reason: RemoveReason })[];
+  /** Ascending ids of measurements whose owner named their tags. */
+  readonly identified: readonly number[];
   readonly positions: readonly (readonly [number, number])[];
   readonly lowWater: number;
   readonly fileIdsTo: number;

@@ -13,7 +13,7 @@ export interface GatewayAnswer {
 }
 
 export interface GatewayRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT';
   /** Path and query. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;

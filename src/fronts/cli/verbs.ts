@@ -7,12 +7,20 @@ import { nearestName } from '../../base/lib/nearest.ts';
 import { type CommandContext, exitCodes, reportError, type Verb } from './command.ts';
 import { deadletter } from './deadletter.ts';
 import { helpText, verbHelp } from './help.ts';
+import { measurement } from './measurement.ts';
 import { query } from './query.ts';
 import { status } from './status.ts';
 import { version } from './version.ts';
 import { write } from './write.ts';
 
-export const verbs: Readonly<Record<string, Verb>> = { query, write, deadletter, status, version };
+export const verbs: Readonly<Record<string, Verb>> = {
+  query,
+  write,
+  deadletter,
+  measurement,
+  status,
+  version,
+};
 
 function unknownVerb(name: string): GatewayError {
   const nearest = nearestName(name, [...Object.keys(verbs), 'serve', 'help']);

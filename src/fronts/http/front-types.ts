@@ -27,6 +27,12 @@ export interface DatabaseDoor {
   create(name: string): Promise<void>;
 }
 
+/** Tags that the owner names (storage/catalog/tag-names.ts). */
+export interface TagDoor {
+  /** Resolves with all tags of the measurement once the named ones are durable (P17). */
+  name(database: string, measurement: string, tags: readonly string[]): Promise<readonly string[]>;
+}
+
 /** The dead letters as the routes see them (ingest/letters/dead-letters.ts). */
 export type LetterDoor = Pick<DeadLetters, 'list' | 'letters' | 'replay'>;
 
@@ -35,6 +41,7 @@ export interface HttpFrontDeps {
   readonly letters: LetterDoor;
   readonly queries: QueryDoor;
   readonly databases: DatabaseDoor;
+  readonly tagNames: TagDoor;
   readonly status: StatusReport;
   readonly metrics: Metrics;
   readonly logger: Logger;

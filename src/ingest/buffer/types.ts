@@ -24,7 +24,7 @@ export interface Committer {
 
 export type SchemaChanges = Pick<
   CommitProposal,
-  'databases' | 'measurements' | 'columns' | 'kinds'
+  'databases' | 'measurements' | 'columns' | 'kinds' | 'identified'
 >;
 
 /** The schema registry as the flusher sees it. */

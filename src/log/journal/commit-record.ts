@@ -46,6 +46,7 @@ export function encodeCommit(proposal: CommitProposal): Uint8Array {
       kind,
       columnar,
     })),
+    identified: mapped(proposal.identified, (id) => id),
     positions: mapped(proposal.positions, ([id, lsn]) => [id, lsn]),
     lowWater: proposal.lowWater,
     fileIdsTo: proposal.fileIdsTo,
@@ -68,6 +69,7 @@ export function encodeSnapshot(state: CatalogState): Uint8Array {
       removedAt: file.removedAt,
       reason: file.reason,
     })),
+    identified: mapped(state.identified, (id) => id),
     positions: state.positions,
     lowWater: state.lowWater,
     fileIdsTo: state.fileIdsTo,
@@ -161,6 +163,7 @@ function decodeState(fields: Fields): CatalogState {
     columns: fields.list('columns', columnFromJson) ?? [],
     files: fields.list('files', fileFromJson) ?? [],
     removed: fields.list('removed', removedFromJson) ?? [],
+    identified: fields.numbers('identified') ?? [],
     positions: fields.pairs('positions') ?? [],
     lowWater: fields.number('lowWater'),
     fileIdsTo: fields.number('fileIdsTo'),
@@ -185,6 +188,8 @@ function decodeProposal(kind: CommitKind, fields: Fields): CommitProposal {
   if (columns !== undefined) proposal.columns = columns;
   const kinds = fields.list('kinds', kindFromJson);
   if (kinds !== undefined) proposal.kinds = kinds;
+  const identified = fields.numbers('identified');
+  if (identified !== undefined) proposal.identified = identified;
   const positions = fields.pairs('positions');
   if (positions !== undefined) proposal.positions = positions;
   if (fields.has('lowWater')) proposal.lowWater = fields.number('lowWater');
@@ -358,6 +363,13 @@ class Fields {
     return this.list(key, (item) => {
       if (typeof item !== 'string') throw this.#malformed(key);
       return item;
+    });
+  }
+
+  numbers(key: string): readonly number[] | undefined {
+    return this.list(key, (item) => {
+      if (!Number.isSafeInteger(item)) throw this.#malformed(key);
+      return item as number;
     });
   }
 

@@ -30,6 +30,7 @@ export const emptyState: CatalogState = {
   columns: [],
   files: [],
   removed: [],
+  identified: [],
   positions: [],
   lowWater: 0,
   fileIdsTo: 0,
@@ -61,6 +62,7 @@ export class LiveState {
   readonly #columns = new Map<number, Map<number, ColumnAddition>>();
   readonly #files = new Map<number, FileFacts>();
   readonly #removed = new Map<number, RemovedFile>();
+  readonly #identified = new Set<number>();
   readonly #positions = new Map<number, number>();
   #commit: number;
   #lowWater: number;
@@ -77,6 +79,7 @@ export class LiveState {
     for (const file of state.files) this.#files.set(file.id, file);
     const removed = [...state.removed].sort((a, b) => a.removedAt - b.removedAt);
     for (const file of removed) this.#removed.set(file.id, file);
+    for (const id of state.identified) this.#identified.add(id);
     for (const [id, lsn] of state.positions) this.#positions.set(id, lsn);
   }
 
@@ -188,6 +191,7 @@ export class LiveState {
     }
     for (const addition of commit.columns ?? []) this.#addColumn(addition);
     for (const change of commit.kinds ?? []) this.#changeKind(change);
+    for (const id of commit.identified ?? []) this.#identified.add(id);
     for (const [id, lsn] of commit.positions ?? []) {
       this.#positions.set(id, Math.max(lsn, this.position(id)));
     }
@@ -221,6 +225,7 @@ export class LiveState {
       columns,
       files: [...this.#files.values()].sort(byId),
       removed: [...this.#removed.values()].sort(byId),
+      identified: [...this.#identified].sort((a, b) => a - b),
       positions: [...this.#positions].sort((a, b) => a[0] - b[0]),
       lowWater: this.#lowWater,
       fileIdsTo: this.#fileIdsTo,

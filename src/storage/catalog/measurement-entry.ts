@@ -64,6 +64,7 @@ export class MeasurementEntry {
   /** Where columns of dialects that name no kinds went: `kindlessKey` to logical index. */
   readonly #placed = new Map<string, number>();
   #schema: MeasurementSchema | undefined;
+  #identified = false;
 
   constructor(
     id: number,
@@ -94,7 +95,35 @@ export class MeasurementEntry {
     addAll(copy.#bySqlName, this.#bySqlName);
     addAll(copy.#refsByName, this.#refsByName);
     addAll(copy.#placed, this.#placed);
+    copy.#identified = this.#identified;
     return copy;
+  }
+
+  /** True if the owner named the tags: rows of dialects that name none have identity too (P17). */
+  get identified(): boolean {
+    return this.#identified;
+  }
+
+  /** The owner named the tags; pending until a commit holds it. */
+  identify(): void {
+    if (this.#identified) return;
+    this.#identified = true;
+    this.#pending.addIdentified(this.id);
+  }
+
+  /** The owner named the tags, as the catalog has it. */
+  restoreIdentity(): void {
+    this.#identified = true;
+  }
+
+  /** Why the column of that spelling cannot be a tag for dialects that name none. */
+  tagProblem(spelling: string): string | undefined {
+    if (this.#bySpelling.has(keyOf('tag', spelling))) return undefined;
+    if (this.#bySpelling.has(keyOf('field', spelling))) return `column "${spelling}" is a field`;
+    const unknown = this.#bySpelling.get(keyOf('unknown', spelling));
+    const parts = unknown === undefined ? [] : this.#at(unknown).parts;
+    const other = parts.find(({ type }) => type !== 'string');
+    return other && `column "${spelling}" holds ${other.type} values; tags are strings`;
   }
 
   /** Number of physical columns. */

@@ -16,7 +16,7 @@ import type {
 /** The part of a proposal that concerns names and columns; empty lists are left out. */
 export type SchemaChanges = Pick<
   CommitProposal,
-  'databases' | 'measurements' | 'columns' | 'kinds'
+  'databases' | 'measurements' | 'columns' | 'kinds' | 'identified'
 >;
 
 export class PendingChanges {
@@ -24,10 +24,12 @@ export class PendingChanges {
   readonly #measurements = new Map<number, MeasurementAddition>();
   readonly #columns = new Map<number, ColumnAddition[]>();
   readonly #kinds = new Map<number, Map<number, KindChange>>();
+  readonly #identified = new Set<number>();
 
   /** True if commits hold all that the registry knows. */
   get isEmpty(): boolean {
-    const sizes = [this.#databases, this.#measurements, this.#columns, this.#kinds];
+    const named = [this.#databases, this.#measurements, this.#columns];
+    const sizes = [...named, this.#kinds, this.#identified];
     return sizes.every(({ size }) => size === 0);
   }
 
@@ -52,22 +54,29 @@ export class PendingChanges {
     this.#kinds.set(measurementId, known);
   }
 
+  addIdentified(measurementId: number): void {
+    this.#identified.add(measurementId);
+  }
+
   /** All databases, and what concerns those measurements. Changes nothing here. */
   offer(measurementIds: Iterable<number>): SchemaChanges {
     const measurements: MeasurementAddition[] = [];
     const columns: ColumnAddition[] = [];
     const kinds: KindChange[] = [];
+    const identified: number[] = [];
     for (const id of new Set(measurementIds)) {
       const measurement = this.#measurements.get(id);
       if (measurement !== undefined) measurements.push(measurement);
       columns.push(...(this.#columns.get(id) ?? []));
       kinds.push(...(this.#kinds.get(id)?.values() ?? []));
+      if (this.#identified.has(id)) identified.push(id);
     }
     return {
       ...(this.#databases.size > 0 && { databases: [...this.#databases] }),
       ...(measurements.length > 0 && { measurements }),
       ...(columns.length > 0 && { columns }),
       ...(kinds.length > 0 && { kinds }),
+      ...(identified.length > 0 && { identified }),
     };
   }
 
@@ -75,6 +84,7 @@ export class PendingChanges {
   confirm(commit: Commit): void {
     for (const name of commit.databases ?? []) this.#databases.delete(name);
     for (const { id } of commit.measurements ?? []) this.#measurements.delete(id);
+    for (const id of commit.identified ?? []) this.#identified.delete(id);
     const highest = new Map<number, number>();
     for (const { measurementId, columnId } of commit.columns ?? []) {
       highest.set(measurementId, Math.max(columnId, highest.get(measurementId) ?? 0));
@@ -97,5 +107,6 @@ export class PendingChanges {
     this.#measurements.clear();
     this.#columns.clear();
     this.#kinds.clear();
+    this.#identified.clear();
   }
 }

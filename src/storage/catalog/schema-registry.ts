@@ -76,6 +76,7 @@ export class SchemaRegistry implements SchemaView, RowAdmission {
       (a, b) => a.measurementId - b.measurementId || a.columnId - b.columnId,
     );
     for (const column of columns) this.#byId.get(column.measurementId)?.restore(column);
+    for (const id of state.identified) this.#byId.get(id)?.restoreIdentity();
     this.#addReservedColumns();
     this.#nextId = Math.max(this.#nextId, highestMeasurementId(state) + 1);
   }
@@ -170,6 +171,27 @@ export class SchemaRegistry implements SchemaView, RowAdmission {
    */
   admit(database: string, measurement: string, wishes: readonly ColumnWish[]): Admitted | Refusal {
     return admitRow(this, database, measurement, wishes);
+  }
+
+  /**
+   * The owner names tags of a measurement (P17); rows of dialects that name none have identity from
+   * now on. All or nothing: a refusal leaves no measurement, column or tag behind.
+   */
+  nameTags(
+    database: string,
+    measurement: string,
+    tags: readonly string[],
+  ): MeasurementEntry | Refusal {
+    const known = this.peek(database, measurement);
+    for (const spelling of tags) {
+      const reason = known?.tagProblem(spelling);
+      if (reason !== undefined) return { kind: 'conflict', reason };
+    }
+    const wishes = tags.map((spelling) => ({ kind: 'tag', spelling, form: 'string' }) as const);
+    const admitted = this.admit(database, measurement, wishes);
+    if ('reason' in admitted) return admitted;
+    admitted.entry.identify();
+    return admitted.entry;
   }
 
   /**

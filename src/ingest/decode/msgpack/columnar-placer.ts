@@ -9,6 +9,7 @@ import { isUtf8 } from 'node:buffer';
 import type { ColumnBatch, ColumnValues } from '../../../base/model/column-batch.ts';
 import { freeMemory } from '../../../base/lib/free-memory.ts';
 import { present } from '../../../base/lib/assert.ts';
+import type { MeasurementEntry } from '../../../storage/catalog/measurement-entry.ts';
 import type { Admitted, RowAdmission } from '../../../storage/catalog/row-admission.ts';
 import { BatchBuilder } from '../batch-builder.ts';
 import { ColumnBuilder } from '../column-builder.ts';
@@ -196,7 +197,7 @@ export class ColumnarPlacer {
       measurementId: entry.id,
       database: this.#options.database,
       measurement: entry.name,
-      hasIdentity: false,
+      hasIdentity: entry.identified,
       rowCount,
       times: this.#times(item),
       columns: columns.sort((a, b) => a.column.physical.id - b.column.physical.id),
@@ -221,7 +222,7 @@ export class ColumnarPlacer {
     { entry }: Admitted,
     left: Uint8Array | undefined,
   ): Generator<undefined> {
-    const builder = this.#builder(entry.id, entry.name, item.rowCount);
+    const builder = this.#builder(entry, item.rowCount);
     const offset = builder.rowCount;
     for (const stage of item.stages) {
       this.integersAsFloats += yield* stage.pour((ref) => builder.field(ref), offset, left);
@@ -238,11 +239,11 @@ export class ColumnarPlacer {
     item.free();
   }
 
-  #builder(id: number, name: string, rows: number): BatchBuilder {
+  #builder({ id, name, identified }: MeasurementEntry, rows: number): BatchBuilder {
     const known = this.#joined.get(id);
     if (known !== undefined) return known;
     const room = Math.max(joinedRowsFirst, rows);
-    const builder = new BatchBuilder(id, this.#options.database, name, room, false);
+    const builder = new BatchBuilder(id, this.#options.database, name, room, identified);
     this.#joined.set(id, builder);
     return builder;
   }

@@ -234,6 +234,24 @@ t.test('write stops at an answer that is no list of bad lines', async (t) => {
   t.match(err, /invalid precision/);
 });
 
+t.test('measurement tags names tags of a measurement, whose name may have dots', async (t) => {
+  const body = '{"database":"d","measurement":"disk.io","tags":["host","rack"]}';
+  const { url, asked } = await gateway(t, [{ status: 200, body }]);
+  const words = ['measurement', 'tags', 'd.disk.io', 'host,rack', '--url', url];
+  t.match(await run(words), { code: 0, out: 'tags of d.disk.io: host, rack\n' });
+  t.match(asked[0], { method: 'PUT', url: '/api/v1/measurements/d/disk.io/tags' });
+  t.same(JSON.parse(asked[0]?.body ?? ''), { tags: ['host', 'rack'] });
+  t.match(await run([...words, '--json']), { code: 0, out: `${body}\n` });
+  for (const wrong of [
+    ['tags', 'd.m'],
+    ['tags', 'm', 'a'],
+    ['drop', 'd.m', 'a'],
+  ]) {
+    t.match(await run(['measurement', ...wrong, '--url', url]), { code: 64 });
+  }
+  t.equal(asked.length, 2);
+});
+
 t.test('status in words and as JSON', async (t) => {
   const body = JSON.stringify({
     gateway: { id: 'g1', version: '0.1.0', phase: 'recovering', uptime_seconds: 3 },

@@ -312,6 +312,7 @@ const emptyState: CatalogState = {
   columns: [],
   files: [],
   removed: [],
+  identified: [],
   positions: [],
   lowWater: 0,
   fileIdsTo: 0,

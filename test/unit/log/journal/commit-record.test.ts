@@ -64,6 +64,7 @@ const proposal: fc.Arbitrary<CommitProposal> = fc.record(
     measurements: filled(measurement),
     columns: filled(column),
     kinds: filled(marked(fc.record({ measurementId: number, logical: number, kind }))),
+    identified: filled(number),
     positions: filled(pair),
     lowWater: number,
     fileIdsTo: number,
@@ -82,6 +83,7 @@ const state: fc.Arbitrary<CatalogState> = fc.record({
       .tuple(file, fc.record({ removedAt: number, reason }))
       .map(([facts, removal]) => ({ ...facts, ...removal })),
   ),
+  identified: fc.array(number),
   positions: fc.array(pair),
   lowWater: number,
   fileIdsTo: number,

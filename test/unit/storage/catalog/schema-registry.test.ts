@@ -21,6 +21,7 @@ const emptyState: CatalogState = {
   columns: [],
   files: [],
   removed: [],
+  identified: [],
   positions: [],
   lowWater: 0,
   fileIdsTo: 0,
@@ -251,6 +252,7 @@ function applied(state: CatalogState, commit: Omit<Commit, 'number' | 'kind'>): 
     ...state,
     databases: [...state.databases, ...(commit.databases ?? [])],
     measurements: [...state.measurements, ...(commit.measurements ?? [])],
+    identified: [...state.identified, ...(commit.identified ?? [])],
     columns: columns.map((column) => {
       const change = commit.kinds?.find(
         (each) => each.measurementId === column.measurementId && each.logical === column.logical,
@@ -384,5 +386,35 @@ t.test('the reserved measurements stand from the start and are not listed', (t) 
     columns: [{ columnId: 0 }],
   });
   t.throws(() => registry.reserved(16));
+  t.end();
+});
+
+t.test('named tags: all or none, unknown columns become tags, and it lasts', (t) => {
+  const registry = new SchemaRegistry(options);
+  const entry = opened(registry);
+  stored(entry, 'unknown', 'host', 'string');
+  stored(entry, 'unknown', 'load', 'double');
+  stored(entry, 'field', 'note', 'string');
+  t.match(registry.nameTags('d', 'm', ['host', 'load']), { kind: 'conflict', reason: /"load"/ });
+  t.match(registry.nameTags('d', 'm', ['host', 'note']), { kind: 'conflict', reason: /"note"/ });
+  t.match(registry.nameTags('d', 'm', ['host', '']), { kind: 'parse' });
+  t.equal(entry.identified, false);
+  t.equal(entry.physical('host')?.kind, 'unknown', 'a refusal changes nothing');
+  t.equal(registry.nameTags('d', 'm', ['host', 'rack']), entry);
+  t.equal(entry.identified, true);
+  t.equal(stored(entry, 'unknown', 'host', 'string'), 'host string', 'where it was');
+  t.equal(stored(entry, 'unknown', 'rack', 'string'), 'rack string', 'the new tag');
+  t.match(stored(entry, 'unknown', 'rack', 'double'), /rack/, 'numbers cannot go to a tag');
+  const changes = registry.takeChanges([entry.id]);
+  t.same(changes.identified, [entry.id]);
+  registry.confirm({ number: 1, kind: 'schema', ...changes });
+  t.equal(registry.takeChanges([entry.id]).identified, undefined);
+  const again = new SchemaRegistry(options);
+  again.load(applied(emptyState, changes));
+  t.equal(opened(again).identified, true);
+  t.equal(opened(again).physical('rack')?.kind, 'tag');
+  t.equal(again.takeChanges([entry.id]).identified, undefined, 'nothing is pending');
+  const fresh = again.nameTags('d', 'new one', ['a']);
+  t.match(fresh, { identified: true, name: 'new one' }, 'before the first row');
   t.end();
 });

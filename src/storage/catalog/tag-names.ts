@@ -1,0 +1,45 @@
+/**
+ * Tag columns that the owner names for dialects that name none (columnar MessagePack): from the
+ * next row on such rows have identity, so that a point that comes again is one point
+ * (commit-protocol P17). Naming only adds: a named tag stays one, and rows that are there stay as
+ * they are. Durable before the answer. Main thread.
+ */
+import { GatewayError } from '../../base/errors/gateway-error.ts';
+import type { CommitClient } from '../../log/journal/commit-client.ts';
+import type { SchemaRegistry } from './schema-registry.ts';
+
+export interface TagNamesDeps {
+  readonly registry: SchemaRegistry;
+  readonly commits: Pick<CommitClient, 'commit'>;
+  /** Ends the measurement's open buffer: rows of one buffer are told apart by the same tags. */
+  seal(measurementId: number): void;
+}
+
+export class TagNames {
+  readonly #deps: TagNamesDeps;
+
+  constructor(deps: TagNamesDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Names tags of a measurement, which is made if it is new. Resolves, once a commit holds that,
+   * with the spellings of all its tags.
+   * @throws HF_PARAMETER if one cannot be a tag, and then names none; HF_COMMIT_REFUSED,
+   * HF_COMMIT_THREAD_LOST
+   */
+  async name(
+    database: string,
+    measurement: string,
+    tags: readonly string[],
+  ): Promise<readonly string[]> {
+    const { registry, commits, seal } = this.#deps;
+    const named = registry.nameTags(database, measurement, tags);
+    if ('reason' in named) throw new GatewayError('HF_PARAMETER', named.reason);
+    seal(named.id);
+    const changes = registry.takeChanges([named.id]);
+    const isNew = changes.identified ?? changes.kinds ?? changes.columns;
+    if (isNew !== undefined) await commits.commit({ kind: 'schema', ...changes }, []);
+    return named.schema.columns.filter(({ kind }) => kind === 'tag').map((tag) => tag.spelling);
+  }
+}
