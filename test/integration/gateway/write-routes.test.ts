@@ -26,7 +26,7 @@ void t.test('every route keeps good lines', async (t) => {
   for (const { dialect, path } of routes) {
     await t.test(`${dialect}: plain, compressed and chunked bodies`, async (t) => {
       const database = `bodies_${dialect}`;
-      const line = (number: number): string => `m,t=a f=${number}i ${second}00000000${number}\n`;
+      const line = (number: number): string => `m,t=a f=${number}i ${second}00000${number}000\n`;
       const bodies: [string, string | Uint8Array | Uint8Array[], Record<string, string>][] = [
         ['plain', line(1), {}],
         ['gzip', gzipSync(line(2)), { 'content-encoding': 'gzip' }],
