@@ -53,7 +53,7 @@ export class ColumnBuffer {
     this.#dictionary = type === 'string' ? new DictionaryBuffer(seed, memory) : undefined;
   }
 
-  /** As the last rows brought it. */
+  /** As the last rows that name its kind brought it, whatever rows came in late behind them. */
   get column(): ColumnRef {
     return this.#column;
   }
@@ -66,7 +66,8 @@ export class ColumnBuffer {
 
   /** Appends the values of batch rows that become rows `firstRow`, `firstRow + 1`, ... */
   append(source: ColumnValues, firstRow: number, rowCount: number, scratch: CodeScratch): void {
-    this.#column = source.column;
+    const isKindKnown = this.#column.kind !== 'unknown';
+    if (!isKindKnown || source.column.kind !== 'unknown') this.#column = source.column;
     const count = source.rows?.length ?? rowCount;
     const isDense = this.#rows === undefined && source.rows === undefined;
     if (!(isDense && this.#count === firstRow)) this.#appendRows(source, firstRow, count);

@@ -169,6 +169,8 @@ export class ColumnarPlacer {
   /** A batch of the arrays that the item was read into. */
   *#placeOwn(item: ColumnarItem, { entry }: Admitted): Generator<undefined> {
     const { rowCount } = item;
+    // With the columns: while it gives way the owner may name tags that these rows have not.
+    const hasIdentity = entry.identified;
     this.#close(entry.id);
     const columns: ColumnValues[] = [];
     this.#owned.push(item);
@@ -197,7 +199,7 @@ export class ColumnarPlacer {
       measurementId: entry.id,
       database: this.#options.database,
       measurement: entry.name,
-      hasIdentity: entry.identified,
+      hasIdentity,
       rowCount,
       times: this.#times(item),
       columns: columns.sort((a, b) => a.column.physical.id - b.column.physical.id),

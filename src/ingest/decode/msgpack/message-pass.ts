@@ -108,10 +108,11 @@ export class MessagePass {
     }
     if (this.#broken !== undefined && this.#items > 0) yield* this.#keepRest(this.#broken);
     const batches: ColumnBatch[] = [];
-    for (const builder of [...this.#rows.builders, ...this.#columnar.builders]) {
-      batches.push(yield* builder.finish());
-    }
-    return [...batches, ...this.#columnar.batches];
+    for (const builder of this.#rows.builders) batches.push(yield* builder.finish());
+    // In the order in which items came: of versions of a point the last one counts.
+    batches.push(...this.#columnar.batches);
+    for (const builder of this.#columnar.builders) batches.push(yield* builder.finish());
+    return batches;
   }
 
   result(batches: readonly ColumnBatch[]): Decoded {

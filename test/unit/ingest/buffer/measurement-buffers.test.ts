@@ -216,6 +216,27 @@ function isEqual(a: readonly ModelRow[], b: readonly ModelRow[]): boolean {
   );
 }
 
+t.test(
+  'a column that is known to be a tag stays one when rows decided before come late',
+  (test) => {
+    const { buffers } = buffersWith();
+    const kinds = ['unknown', 'tag', 'unknown'] as const;
+    kinds.forEach((kind, index) => {
+      const column = columnRef(1, kind, 'string', 'rack');
+      const columns = [columnValues({ column, values: [`r${index}`] })];
+      const batch = { ...smallBatch(16, 1), hasIdentity: true, columns };
+      buffers.append(batch, index + 1, 0);
+      buffers.recordEntered(index + 1);
+    });
+    const [hot] = buffers.hot(16);
+    test.same(
+      hot?.rows.tags().map(({ column }) => column.kind),
+      ['tag'],
+    );
+    test.end();
+  },
+);
+
 t.test('a view stays as it was while more rows come', (test) => {
   const { buffers } = buffersWith();
   buffers.append(smallBatch(16, 10), 1, 0);

@@ -355,3 +355,46 @@ t.test('requests that are decoded together do not disturb each other', async (t)
     );
   }
 });
+
+t.test('versions of a point in one body stand in the order in which they came', async (t) => {
+  const { decode, registry } = newMessageDecoder();
+  registry.nameTags('d', 'cpu', ['host']);
+  const item = (rowCount: number, v: number) => {
+    const time = Array.from({ length: rowCount }, (_, row) => us + BigInt(row));
+    return { m: 'cpu', columns: { time, host: time.map(() => 'a'), v: time.map(() => v) } };
+  };
+  const body = [item(1, 1), item(300, 2), item(1, 3), item(300, 4), item(1, 5)];
+  const decoded = await decode(body);
+  const rows = (rowsOf(decoded)['cpu'] ?? []) as [bigint, unknown, { v: string }][];
+  t.same(
+    rows.filter(([time]) => time === us).map(([, , { v }]) => v),
+    [1, 2, 3, 4, 5].map((v) => `number:${v}`),
+  );
+});
+
+t.test('rows that come while tags are named have both identity and tags, or neither', async (t) => {
+  const rows = Array.from({ length: 300 }, (_, row) => row);
+  const columns = {
+    time: rows.map(() => us),
+    host: rows.map((row) => `h${row}`),
+    ...Object.fromEntries(
+      rows.slice(0, 60).map((n) => [`v${n}`, rows.map((v) => (v % 2 ? 1 : null))]),
+    ),
+  };
+  const seen = new Set<string>();
+  for (let namedAt = 1, turns = Infinity; namedAt <= turns; namedAt += 1) {
+    const { decode, registry } = newMessageDecoder();
+    turns = 0;
+    const yieldNow = () => {
+      turns += 1;
+      if (turns === namedAt) registry.nameTags('d', 'cpu', ['host']);
+      return Promise.resolve();
+    };
+    const { batches } = await decode({ m: 'cpu', columns }, { yieldNow });
+    for (const { hasIdentity, columns: held } of batches) {
+      const host = held.find(({ column }) => column.spelling === 'host');
+      seen.add(`${hasIdentity} ${host?.column.kind}`);
+    }
+  }
+  t.same([...seen].sort(), ['false unknown', 'true tag']);
+});
