@@ -7,6 +7,7 @@
  * parquet-wasm instantiates itself per thread when it is imported; its memory grows and never
  * shrinks, hence `wasmBytes`.
  */
+import { setImmediate } from 'node:timers/promises';
 import {
   Compression as Codec,
   Encoding,
@@ -67,14 +68,18 @@ function importBatch(stream: Uint8Array): RecordBatch {
   return batch;
 }
 
-/** Bounded memory: only one slice at a time stands in the WebAssembly memory as dense columns. */
+/**
+ * Bounded memory: only one slice at a time stands in the WebAssembly memory as dense columns. After
+ * each the thread looks for other jobs: hot chunks do not wait for a file of very many slices.
+ */
 async function writeStream(
   streams: Iterator<Uint8Array>,
   writer: WriterProperties,
 ): Promise<Uint8Array> {
   const batches = new ReadableStream<RecordBatch>(
     {
-      pull(controller) {
+      async pull(controller) {
+        await setImmediate();
         const next = streams.next();
         if (next.done === true) controller.close();
         else controller.enqueue(importBatch(next.value));

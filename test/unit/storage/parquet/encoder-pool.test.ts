@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
 import { EncoderPool } from '../../../../src/storage/parquet/encoder-pool.ts';
-import type { FlushJob } from '../../../../src/storage/parquet/types.ts';
+import type { FlushJob, RowSet } from '../../../../src/storage/parquet/types.ts';
 import { readWithDuckdb } from '../../../support/read-parquet.ts';
 import { columnRef, plainRows, plannedFiles, rowSet } from '../../../support/row-sets.ts';
 
@@ -139,6 +139,48 @@ t.test('a hot chunk does not wait for a flush of many files', async (test) => {
   });
   done.push('hot');
   test.equal((await flushed).length, 60);
+  test.strictSame(done, ['hot', 'flush']);
+});
+
+t.test('a hot chunk does not wait for a file of many slices', async (test) => {
+  const pool = new EncoderPool(options);
+  test.teardown(() => pool.close());
+  // 1,500 columns, of which each row has one: slices are as short as they get.
+  const count = 12_000;
+  const times = Array.from({ length: count }, (_, row) => 1_790_000_000_000_000n + BigInt(row));
+  const narrow = rowSet(times, []);
+  const wide: RowSet = {
+    ...narrow,
+    columns: Array.from({ length: 1500 }, (_, id) => {
+      const own = times.flatMap((_, row) => (row % 1500 === id ? [row] : []));
+      return {
+        column: columnRef(id, 'field', 'double', `k${id}`),
+        values: Float64Array.from(own),
+        rows: Uint32Array.from(own),
+        dictionary: undefined,
+      };
+    }),
+  };
+  const files = plannedFiles(wide, 1000, 70_000);
+  test.equal(files.length, 1);
+  const done: string[] = [];
+  const flushed = pool
+    .flush({
+      measurementId: 16,
+      database: 'd',
+      measurement: 'm',
+      lsns: [1, count],
+      sets: [{ hasIdentity: true, rows: wide, files }],
+      range: [0, files.length],
+    })
+    .then(({ facts }) => {
+      done.push('flush');
+      test.equal(facts[0]?.rows, count);
+    });
+  const path = join(root, 'hot-beside-wide.parquet');
+  await pool.hot({ hasIdentity: false, rows: rows(100), from: 0, to: 100, path });
+  done.push('hot');
+  await flushed;
   test.strictSame(done, ['hot', 'flush']);
 });
 
