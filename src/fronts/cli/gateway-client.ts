@@ -21,7 +21,7 @@ export interface GatewayRequest {
 }
 
 /** What a JSON error of any dialect says, or the text itself. */
-function errorText(text: string): string {
+export function errorText(text: string): string {
   try {
     const body = JSON.parse(text) as { error?: unknown; message?: unknown };
     const said = body.error ?? body.message;

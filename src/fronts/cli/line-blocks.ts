@@ -7,6 +7,8 @@ export interface LineBlock {
   readonly body: Uint8Array<ArrayBuffer>;
   /** Line of the whole text, from 1, at which the block begins. */
   readonly firstLine: number;
+  /** Lines that are neither blank nor comments. */
+  readonly lines: number;
 }
 
 const newline = 0x0a;
@@ -21,6 +23,8 @@ type Place = 'start' | 'comment' | 'key' | 'fields' | 'string';
 /** Follows line protocol byte by byte, across chunks. */
 class LineFollower {
   #place: Place = 'start';
+  /** Lines begun that are neither blank nor comments. */
+  lines = 0;
   #escaped = false;
   #previous = 0;
 
@@ -34,6 +38,7 @@ class LineFollower {
       if (byte === newline) return true;
       if (byte === space || byte === 0x09 || byte === 0x0d) return false;
       this.#place = byte === hash ? 'comment' : 'key';
+      if (this.#place === 'key') this.lines += 1;
     }
     if (escaped) return false;
     if (byte === backslash && this.#place !== 'comment') {
@@ -81,7 +86,8 @@ export async function* lineBlocks(
       body.set(part, at);
       at += part.length;
     }
-    const block = { body, firstLine };
+    const block = { body, firstLine, lines: follower.lines };
+    follower.lines = 0;
     firstLine += newlinesIn(body);
     parts = [];
     size = 0;

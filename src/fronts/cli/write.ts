@@ -1,20 +1,26 @@
 /**
  * `holdfast write FILE|-`: sends line protocol in blocks. Bad lines are listed with their place in
- * the file, good ones are kept; a gateway that is busy is asked again for a minute.
+ * the file, good ones are kept; a gateway that is busy or was there before is asked again for a
+ * minute.
+ *
+ * I1. Each block has an Idempotency-Key. For a file it is made of the file (path, size, time of its
+ *     last change), the block's place and bytes: the same command again, after it was broken off,
+ *     sends again only what is not there yet, lines without times included. Standard input has no
+ *     name by which it could be the same, so its keys hold for one run.
  */
-import { createReadStream, statSync } from 'node:fs';
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream, realpathSync, statSync } from 'node:fs';
 import { GatewayError } from '../../base/errors/gateway-error.ts';
 import { clientFlags, type CommandContext, exitCodes, soleOperand, type Verb } from './command.ts';
-import { answerError, type GatewayAnswer, GatewayClient } from './gateway-client.ts';
+import { answerError, errorText, type GatewayAnswer, GatewayClient } from './gateway-client.ts';
 import { type LineBlock, lineBlocks } from './line-blocks.ts';
+import { WriteProgress } from './write-progress.ts';
 
 /** Below the least server.max_body that a gateway of a small box derives. */
 const blockBytes = 1024 * 1024;
 
-/** A gateway that answers 503 this long is reported, with exit code 75. */
+/** A gateway that takes nothing for so long is reported, with exit code 75 or 69. */
 const patienceMs = 60_000;
-
-const progressAfterMs = 1000;
 
 interface BadLine {
   readonly line_number: number;
@@ -26,13 +32,18 @@ interface Source {
   readonly chunks: AsyncIterable<Uint8Array>;
   /** Undefined for standard input. */
   readonly bytes: number | undefined;
+  /** What makes two runs over it the same. */
+  readonly identity: string;
 }
 
-function openSource(name: string, context: CommandContext): Source {
-  if (name === '-') return { chunks: context.input, bytes: undefined };
+function openSource(name: string, again: boolean, context: CommandContext): Source {
+  const run = randomUUID();
+  if (name === '-') return { chunks: context.input, bytes: undefined, identity: run };
   try {
-    const { size } = statSync(name);
-    return { chunks: createReadStream(name) as AsyncIterable<Uint8Array>, bytes: size };
+    const { size, mtimeMs } = statSync(name);
+    const identity = again ? run : JSON.stringify([realpathSync(name), size, mtimeMs]);
+    const chunks = createReadStream(name) as AsyncIterable<Uint8Array>;
+    return { chunks, bytes: size, identity };
   } catch (error) {
     throw new GatewayError('HF_IO', `cannot read ${name}: ${String(error)}`, { cause: error });
   }
@@ -43,22 +54,6 @@ async function* guarded(name: string, source: Source): AsyncGenerator<Uint8Array
     yield* source.chunks;
   } catch (error) {
     throw new GatewayError('HF_IO', `cannot read ${name}: ${String(error)}`, { cause: error });
-  }
-}
-
-/** The answer to one block, asked again while the gateway is busy. */
-async function send(
-  client: GatewayClient,
-  path: string,
-  block: LineBlock,
-  context: CommandContext,
-): Promise<GatewayAnswer> {
-  const untilMs = context.monotonicMs() + patienceMs;
-  for (;;) {
-    const answer = await client.ask({ method: 'POST', path, body: block.body });
-    if (answer.status !== 503 || context.monotonicMs() >= untilMs) return answer;
-    const seconds = Number(answer.header('retry-after') ?? 1);
-    await context.sleep(Math.min(Math.max(seconds, 1), 10) * 1000);
   }
 }
 
@@ -75,9 +70,74 @@ function reportBadLines(answer: GatewayAnswer, block: LineBlock, context: Comman
   return rejected;
 }
 
-function showProgress(sent: number, source: Source, context: CommandContext): void {
-  const share = source.bytes === undefined ? '' : ` ${Math.floor((100 * sent) / source.bytes)} %`;
-  context.err.write(`\r${(sent / 1024 / 1024).toFixed(1)} MiB sent${share}`);
+class Sending {
+  readonly #context: CommandContext;
+  readonly #client: GatewayClient;
+  readonly #path: string;
+  readonly #source: Source;
+  readonly #progress: WriteProgress;
+  bytes = 0;
+  rows = 0;
+  rejected = 0;
+  /** Bytes that an earlier run had sent already. */
+  repeated = 0;
+
+  constructor(context: CommandContext, client: GatewayClient, path: string, source: Source) {
+    this.#context = context;
+    this.#client = client;
+    this.#path = path;
+    this.#source = source;
+    this.#progress = new WriteProgress(context, source.bytes);
+  }
+
+  async send(block: LineBlock): Promise<void> {
+    const answer = await this.#answerTo(block);
+    if (answer.status !== 204) {
+      this.#progress.clear();
+      this.rejected += reportBadLines(answer, block, this.#context);
+    }
+    this.bytes += block.body.length;
+    this.rows += block.lines;
+    if (answer.header('idempotent-replayed') === 'true') this.repeated += block.body.length;
+    this.#progress.show(this.bytes, this.rows);
+  }
+
+  end(): void {
+    this.#progress.end(this.bytes, this.rows);
+  }
+
+  #keyOf(block: LineBlock): string {
+    const hash = createHash('sha256').update(block.body);
+    return hash
+      .update(JSON.stringify([this.#source.identity, this.#path, this.bytes]))
+      .digest('hex');
+  }
+
+  /** The answer to one block, asked again while the gateway is busy, or away after it was there. */
+  async #answerTo(block: LineBlock): Promise<GatewayAnswer> {
+    const headers = { 'idempotency-key': this.#keyOf(block) };
+    const request = { method: 'POST', path: this.#path, headers, body: block.body } as const;
+    const untilMs = this.#context.monotonicMs() + patienceMs;
+    for (;;) {
+      const answer = await this.#client.ask(request).catch((error: unknown) => {
+        if (this.bytes > 0 && error instanceof GatewayError) return error;
+        throw error;
+      });
+      const isOver = this.#context.monotonicMs() >= untilMs;
+      if (answer instanceof GatewayError) {
+        if (isOver) throw answer;
+        await this.#wait(1, answer.message);
+      } else {
+        if (answer.status !== 503 || isOver) return answer;
+        await this.#wait(Number(answer.header('retry-after') ?? 1), errorText(answer.text));
+      }
+    }
+  }
+
+  async #wait(seconds: number, reason: string): Promise<void> {
+    this.#progress.show(this.bytes, this.rows, reason);
+    await this.#context.sleep(Math.min(Math.max(seconds, 1), 10) * 1000);
+  }
 }
 
 export const write: Verb = {
@@ -86,33 +146,33 @@ export const write: Verb = {
   text: [
     '  --database NAME   database to write to [default]',
     '  --precision UNIT  unit of times: auto, nanosecond, microsecond, millisecond, second [auto]',
+    '  --again           send what an earlier run over the same file has sent already, too',
+    '',
+    'Broken off, it can be run again over the same file for a day: what is there is not doubled.',
   ].join('\n'),
-  flags: { ...clientFlags, database: 'text', precision: 'text' },
+  flags: { ...clientFlags, database: 'text', precision: 'text', again: 'switch' },
   async run(words, context) {
     const name = soleOperand(words, 'the file (or - for standard input)');
-    const source = openSource(name, context);
-    const client = new GatewayClient(words, context);
+    const source = openSource(name, words.values.get('again') === 'true', context);
     const parameters = new URLSearchParams({
       db: words.values.get('database') ?? 'default',
       precision: words.values.get('precision') ?? 'auto',
     });
     const path = `/api/v3/write_lp?${parameters.toString()}`;
-    const startedMs = context.monotonicMs();
-    let sent = 0;
-    let rejected = 0;
-    let shown = false;
+    const sending = new Sending(context, new GatewayClient(words, context), path, source);
     for await (const block of lineBlocks(guarded(name, source), blockBytes)) {
-      const answer = await send(client, path, block, context);
-      if (answer.status !== 204) rejected += reportBadLines(answer, block, context);
-      sent += block.body.length;
-      if (context.err.isTTY !== true || context.monotonicMs() - startedMs < progressAfterMs)
-        continue;
-      showProgress(sent, source, context);
-      shown = true;
+      await sending.send(block);
     }
-    if (shown) context.err.write('\n');
+    sending.end();
+    const { bytes, rows, rejected, repeated } = sending;
     if (words.values.get('json') === 'true') {
-      context.out.write(`${JSON.stringify({ bytes: sent, rejected_lines: rejected })}\n`);
+      const sum = { bytes, lines: rows, rejected_lines: rejected, repeated_bytes: repeated };
+      context.out.write(`${JSON.stringify(sum)}\n`);
+    }
+    if (repeated > 0) {
+      const share = repeated === bytes ? 'all' : `${repeated} of ${bytes} bytes`;
+      const what = `${share} of it was sent by an earlier run and is not written twice`;
+      context.err.write(`${what} (--again does)\n`);
     }
     if (rejected === 0) return exitCodes.ok;
     context.err.write(`${rejected} bad lines went to the dead letters; the others are kept\n`);

@@ -1,14 +1,18 @@
 /**
  * The client verbs against a real gateway: write, query, status, version, and their exit codes.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import process from 'node:process';
 import t from 'tap';
+import { programEnvironment } from '../../support/gateway-process.ts';
 import { RealGateway, runHoldfast, scratchDirectory } from '../../support/real-gateway.ts';
 
-t.setTimeout(60_000);
+t.setTimeout(120_000);
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -17,7 +21,7 @@ void t.test('write, query and status', async (t) => {
   const scratch = scratchDirectory(t);
   const file = join(scratch, 'rows.lp');
   const lines = Array.from({ length: 50_000 }, (_, row) => {
-    return `m,h=host${row % 10} f=${row}i,s="line ${row}\nmore" ${1_700_000_000_000_000_000n + BigInt(row)}`;
+    return `m,h=host${row % 10} f=${row}i,s="line ${row}\nmore" ${1_700_000_000_000_000_000n + 1000n * BigInt(row)}`;
   });
   writeFileSync(file, lines.join('\n'));
   t.match(await gateway.command(['write', file, '--database', 'd']), { code: 0, err: '' });
@@ -60,6 +64,38 @@ void t.test('write, query and status', async (t) => {
   t.equal((await gateway.command(['query'])).code, 64);
   t.equal((await gateway.command(['query', 'a', 'b'])).code, 64);
   t.equal((await gateway.command(['status', '--jsno'])).code, 64);
+});
+
+void t.test('write, killed and run again, loses and doubles no line without a time', async (t) => {
+  const gateway = await RealGateway.start(t);
+  const file = join(scratchDirectory(t), 'rows.lp');
+  const total = 200_000;
+  const pad = 'x'.repeat(60);
+  writeFileSync(
+    file,
+    Array.from({ length: total }, (_, row) => `m,n=${row} f=${row}i,s="${pad}"\n`).join(''),
+  );
+  const words = ['write', file, '--database', 'd', '--url', gateway.url];
+  const first = spawn(process.execPath, [join(root, 'src/main.ts'), ...words], {
+    env: programEnvironment,
+    stdio: 'ignore',
+  });
+  const ended = once(first, 'exit');
+  while ((await gateway.status()).buffers.rows_entered === 0) await sleep(5);
+  first.kill('SIGKILL');
+  await ended;
+  await gateway.kill();
+  await gateway.startAgain();
+  const second = await gateway.command([...words.slice(0, -2), '--json']);
+  t.equal(second.code, 0, second.err);
+  t.match(JSON.parse(second.out), { lines: total, rejected_lines: 0 });
+  const counts = await gateway.select('SELECT count(*), count(DISTINCT f), max(f) FROM d.m');
+  t.strictSame(counts, [[BigInt(total), BigInt(total), BigInt(total - 1)]]);
+  const third = await gateway.command(words.slice(0, -2));
+  t.match(third, { code: 0, err: /^all of it was sent by an earlier run/ });
+  t.equal(await gateway.count('d.m'), total);
+  t.equal((await gateway.command([...words.slice(0, -2), '--again'])).code, 0);
+  t.equal(await gateway.count('d.m'), 2 * total, 'as points of a later time');
 });
 
 void t.test('without a gateway, and usage', async (t) => {

@@ -82,3 +82,17 @@ t.test('nothing is lost or moved, however the input is cut', async (t) => {
   );
   t.pass('held for 200 texts');
 });
+
+t.test('lines are counted without blanks and comments', async (t) => {
+  const text = 'm f=1\n\n  # c\n  m f="a\nb"\nbad\n#\nm f=2';
+  for (const [bytesMin, wanted] of [
+    [1, [1, 0, 0, 1, 1, 0, 1]],
+    [1000, [4]],
+  ] as const) {
+    const counts: number[] = [];
+    for await (const block of lineBlocks(inChunks(text, [3, 17]), bytesMin)) {
+      counts.push(block.lines);
+    }
+    t.same(counts, wanted);
+  }
+});

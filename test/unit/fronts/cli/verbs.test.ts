@@ -4,10 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import type { CommandContext } from '../../../../src/fronts/cli/command.ts';
+import { progressLine } from '../../../../src/fronts/cli/write-progress.ts';
 import { runVerb } from '../../../../src/fronts/cli/verbs.ts';
 import { version } from '../../../../src/base/lib/version.ts';
 
 interface Answer {
+  /** 0 cuts the connection without an answer. */
   readonly status: number;
   readonly body?: string;
   readonly headers?: Record<string, string>;
@@ -18,6 +20,7 @@ interface Asked {
   readonly url: string;
   readonly authorization: string | undefined;
   readonly database: string | undefined;
+  readonly key: string | undefined;
   readonly body: string;
 }
 
@@ -28,13 +31,19 @@ async function gateway(t: Test, answers: readonly Answer[]) {
     void buffer(request).then((body) => {
       const { authorization, 'x-arc-database': database } = request.headers;
       const answer = answers[Math.min(asked.length, answers.length - 1)];
+      const isCut = answer?.status === 0;
       asked.push({
         method: request.method ?? '',
         url: request.url ?? '',
         authorization,
         database: typeof database === 'string' ? database : undefined,
+        key: [request.headers['idempotency-key']].flat()[0],
         body: body.toString(),
       });
+      if (isCut) {
+        request.socket.destroy();
+        return;
+      }
       response.writeHead(answer?.status ?? 500, answer?.headers);
       response.end(answer?.body);
     });
@@ -53,15 +62,20 @@ async function* chunksOf(text: string, bytes = 7): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < all.length; at += bytes) yield all.subarray(at, at + bytes);
 }
 
-async function run(words: string[], input = '', environment: Record<string, string> = {}) {
+async function run(
+  words: string[],
+  input = '',
+  environment: Record<string, string> = {},
+  terminal?: { readonly msPerLook: number },
+) {
   let out = '';
   let err = '';
   let nowMs = 0;
   const slept: number[] = [];
   const context: CommandContext = {
     out: { write: (text) => (out += text) },
-    err: { write: (text) => (err += text) },
-    input: chunksOf(input),
+    err: { write: (text) => (err += text), isTTY: terminal !== undefined },
+    input: chunksOf(input, input.length > 1000 ? 65_536 : 7),
     environment,
     fetch,
     sleep: (milliseconds) => {
@@ -69,7 +83,7 @@ async function run(words: string[], input = '', environment: Record<string, stri
       nowMs += milliseconds;
       return Promise.resolve();
     },
-    monotonicMs: () => nowMs,
+    monotonicMs: () => (nowMs += terminal?.msPerLook ?? 0),
   };
   const code = await runVerb(words, context);
   return { code, out, err, slept };
@@ -203,7 +217,12 @@ t.test('write reads files, in blocks when they are large', async (t) => {
   const { url, asked } = await gateway(t, [{ status: 204 }]);
   const { code, out } = await run(['write', `${directory}/lines.lp`, '--url', url, '--json']);
   t.equal(code, 0);
-  t.same(JSON.parse(out), { bytes: lines.length, rejected_lines: 0 });
+  t.same(JSON.parse(out), {
+    bytes: lines.length,
+    lines: 60_000,
+    rejected_lines: 0,
+    repeated_bytes: 0,
+  });
   t.ok(asked.length > 1, `${asked.length} requests`);
   t.equal(asked.map(({ body }) => body).join(''), lines);
   for (const { body } of asked) {
@@ -225,6 +244,94 @@ t.test('write waits for a gateway that is busy, and gives up after a minute', as
   t.equal(ended.code, 75);
   t.match(ended.err, /disk full/);
   t.equal(ended.slept.length, 30);
+});
+
+t.test('write sends a file again under the same keys, block by block', async (t) => {
+  const lines = Array.from({ length: 60_000 }, (_, index) => `m,host=a f="a",g=${index}\n`).join(
+    '',
+  );
+  const directory = t.testdir({ 'lines.lp': lines, 'copy.lp': lines });
+  const { url, asked } = await gateway(t, [{ status: 204 }]);
+  const keysOf = async (...words: string[]) => {
+    const before = asked.length;
+    t.equal((await run(['write', ...words, '--url', url], lines)).code, 0);
+    return asked.slice(before).map(({ key }) => key ?? 'none');
+  };
+  const file = `${directory}/lines.lp`;
+  const first = await keysOf(file);
+  t.ok(first.length > 1);
+  t.equal(new Set(first).size, first.length, 'each block has a key of its own');
+  t.notOk(first.includes('none'));
+  t.same(await keysOf(file), first);
+  for (const other of [
+    [file, '--again'],
+    [file, '--database', 'other'],
+    [file, '--precision', 'second'],
+    [`${directory}/copy.lp`],
+    ['-'],
+    ['-'],
+  ]) {
+    const keys = await keysOf(...other);
+    t.ok(
+      keys.every((key) => !first.includes(key)),
+      other.join(' '),
+    );
+    first.push(...keys);
+  }
+});
+
+t.test('write says what an earlier run had sent already', async (t) => {
+  const repeat = { status: 204, headers: { 'idempotent-replayed': 'true' } };
+  const { url } = await gateway(t, [repeat]);
+  const directory = t.testdir({ 'lines.lp': 'm f=1\n' });
+  const { code, err, out } = await run(['write', `${directory}/lines.lp`, '--url', url, '--json']);
+  t.equal(code, 0);
+  t.match(err, /^all of it was sent by an earlier run and is not written twice \(--again does\)$/m);
+  t.match(JSON.parse(out), { repeated_bytes: 6 });
+});
+
+t.test('write asks again after a lost connection, under the same key', async (t) => {
+  const lines = Array.from({ length: 60_000 }, (_, index) => `m,host=a f="a",g=${index}\n`).join(
+    '',
+  );
+  const cut = { status: 0 };
+  const { url, asked } = await gateway(t, [{ status: 204 }, cut, cut, { status: 204 }]);
+  const { code, slept } = await run(['write', '-', '--url', url], lines);
+  t.equal(code, 0);
+  t.same(slept, [1000, 1000]);
+  t.equal(asked[1]?.key, asked[2]?.key);
+  t.equal(asked[1]?.key, asked[3]?.key);
+  const gone = await gateway(t, [{ status: 204 }, cut]);
+  t.match(await run(['write', '-', '--url', gone.url], lines), { code: 69, err: /no answer from/ });
+  const never = await gateway(t, [cut]);
+  t.match(await run(['write', '-', '--url', never.url], lines), { code: 69, slept: [] });
+});
+
+t.test('write shows on a terminal how far it is', async (t) => {
+  const lines = Array.from({ length: 60_000 }, (_, index) => `m,host=a f="a",g=${index}\n`).join(
+    '',
+  );
+  const busy = { status: 503, body: '{"error":"disk full"}' };
+  const { url } = await gateway(t, [{ status: 204 }, busy, { status: 204 }]);
+  const { err } = await run(['write', '-', '--url', url], lines, {}, { msPerLook: 1000 });
+  t.match(err, /\r\x1b\[K1\.0 MiB, [\d,]+ rows, [\d,]+\/s/);
+  t.match(err, /  waiting: disk full/);
+  t.match(err, /\r\x1b\[K60,000 rows, 1\.\d MiB in [\d.]+ s\n$/);
+  const quick = await run(['write', '-', '--url', url], 'm f=1\n', {}, { msPerLook: 1 });
+  t.equal(quick.err, '', 'nothing for what takes no second');
+});
+
+t.test('the line of a file has a bar and the time left', (t) => {
+  const mebibyte = 1024 * 1024;
+  const figures = { bytes: 25 * mebibyte, bytesTotal: 100 * mebibyte, rows: 1_234_567 };
+  t.equal(
+    progressLine({ ...figures, elapsedMs: 50_000 }),
+    '[#####               ] 25 %  25.0 of 100.0 MiB, 1,234,567 rows, 24,691/s, 2:30 left',
+  );
+  t.match(progressLine({ ...figures, elapsedMs: 4_000_000 }), /, 3:20:00 left$/);
+  t.match(progressLine({ ...figures, bytes: 0, elapsedMs: 1000 }), /0 % .*\/s$/);
+  t.match(progressLine({ ...figures, bytes: 200 * mebibyte, elapsedMs: 1000 }), /100 %.*0:00 left/);
+  t.end();
 });
 
 t.test('write stops at an answer that is no list of bad lines', async (t) => {
