@@ -11,6 +11,11 @@ import type { SchemaRegistry } from './schema-registry.ts';
 export interface TagNamesDeps {
   readonly registry: SchemaRegistry;
   readonly commits: Pick<CommitClient, 'commit'>;
+  /**
+   * Throws if no write may come in now. While the log is read a measurement that is new here may
+   * have its rows, and its id, in the log: they would go to another one.
+   */
+  admit(): void;
   /** Ends the measurement's open buffer: rows of one buffer are told apart by the same tags. */
   seal(measurementId: number): void;
 }
@@ -25,15 +30,16 @@ export class TagNames {
   /**
    * Names tags of a measurement, which is made if it is new. Resolves, once a commit holds that,
    * with the spellings of all its tags.
-   * @throws HF_PARAMETER if one cannot be a tag, and then names none; HF_COMMIT_REFUSED,
-   * HF_COMMIT_THREAD_LOST
+   * @throws HF_PARAMETER if one cannot be a tag, and then names none; HF_RECOVERING and what else
+   * refuses writes; HF_COMMIT_REFUSED, HF_COMMIT_THREAD_LOST
    */
   async name(
     database: string,
     measurement: string,
     tags: readonly string[],
   ): Promise<readonly string[]> {
-    const { registry, commits, seal } = this.#deps;
+    const { registry, commits, seal, admit } = this.#deps;
+    admit();
     const named = registry.nameTags(database, measurement, tags);
     if ('reason' in named) throw new GatewayError('HF_PARAMETER', named.reason);
     seal(named.id);
