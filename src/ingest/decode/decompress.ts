@@ -94,7 +94,9 @@ export async function decompress(
   let total = 0;
   for (const part of parts) {
     const result =
-      part.length === 0 ? part : await inflate(codec, name, part, bytesMax - total, inPlaceMax);
+      part.length === 0
+        ? part
+        : await inflate(codec, name, part, bytesMax - total, inPlaceMax, bytesMax);
     total += result.length;
     if (total > bytesMax) throw tooLarge(bytesMax);
     inflated.push(result);
@@ -102,12 +104,14 @@ export async function decompress(
   return inflated.length === 1 ? (inflated[0] ?? bytes) : Buffer.concat(inflated, total);
 }
 
+/** @param namedMax the limit of the whole body, for the words of the refusal */
 async function inflate(
   codec: Codec,
   name: string,
   bytes: Uint8Array,
   room: number,
   inPlaceMax: number,
+  namedMax: number,
 ): Promise<Uint8Array> {
   // zlib takes no limit of 0; one byte too many is found by the caller.
   const limit = Math.max(1, room);
@@ -116,13 +120,13 @@ async function inflate(
       return codec.inPlace(bytes, { maxOutputLength: Math.min(limit, inPlaceResultMax) });
     } catch (error) {
       if (!isTooLarge(error)) throw broken(name, error);
-      if (limit <= inPlaceResultMax) throw tooLarge(room, error);
+      if (limit <= inPlaceResultMax) throw tooLarge(namedMax, error);
     }
   }
   try {
     return await codec.onPool(bytes, { maxOutputLength: limit, chunkSize });
   } catch (error) {
-    throw isTooLarge(error) ? tooLarge(room, error) : broken(name, error);
+    throw isTooLarge(error) ? tooLarge(namedMax, error) : broken(name, error);
   }
 }
 

@@ -53,6 +53,10 @@ export function decompressTarget(run: typeof decompress = decompress): FuzzTarge
         return `${encoding} ${Math.ceil(Math.log2(body.length + 1))}`;
       } catch (error) {
         const code = expectedCode(error, ['HF_BODY_ENCODING', 'HF_BODY_TOO_LARGE']);
+        const { message } = error as Error;
+        if (code === 'HF_BODY_TOO_LARGE' && !message.includes(String(bytesMax))) {
+          throw new Broken(`another limit than it has: ${message}`);
+        }
         const cause = (error as { cause?: { code?: unknown } }).cause?.code;
         return `${encoding} ${code} ${String(cause)}`;
       }
