@@ -31,6 +31,12 @@ function startedByHand(): boolean {
   return process.stdout.isTTY || process.env['npm_lifecycle_event'] === 'start';
 }
 
+/** The commands that it shows work only once the log is read. */
+function greetWhenReady({ recovered, url }: Gateway): void {
+  const greet = () => void process.stdout.write(greeting(url));
+  recovered.then(greet, () => undefined);
+}
+
 /** The first signal that asks for the end. */
 function endAsked(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
@@ -81,7 +87,7 @@ async function serve(words: readonly string[]): Promise<number> {
     // Only `serve` pays for loading the gateway and its native parts.
     const { startGateway } = await import('./gateway.ts');
     gateway = await startGateway(config, logger);
-    if (startedByHand()) process.stdout.write(greeting(gateway.url));
+    if (startedByHand()) greetWhenReady(gateway);
     const recovery = gateway.recovered.then(
       () => new Promise<never>(() => undefined),
       (error: unknown) => asGatewayError(error),

@@ -33,6 +33,7 @@ const suites: readonly Suite[] = [
     budgetSeconds: 300,
     lane: 'cpu',
   },
+  { name: 'fuzz', files: 'test/fuzz/*.test.ts', jobs: 1, budgetSeconds: 240, lane: 'cpu' },
   {
     name: 'conformance',
     files: 'test/conformance/*.test.ts',
@@ -42,7 +43,7 @@ const suites: readonly Suite[] = [
   },
   {
     name: 'clients',
-    files: 'test/integration/telegraf/*.test.ts',
+    files: 'test/integration/{telegraf,clients}/*.test.ts',
     jobs: 1,
     budgetSeconds: 600,
     lane: 'waiting',

@@ -76,7 +76,7 @@ void t.test('a sender with one key for all loses nothing, and is named', async (
   const headers = { ...agent, 'idempotency-key': 'always the same' };
   for (let value = 0; value < 5; value += 1) {
     const body = `m v=${value}i ${value}\n`;
-    t.equal((await gateway.send({ path: '/write?db=d', headers, body })).status, 204);
+    t.equal((await gateway.send({ path: '/write?db=d&precision=u', headers, body })).status, 204);
   }
   t.equal(await gateway.count('d.m'), 5);
   const { alarms } = await gateway.status();

@@ -4,10 +4,17 @@
  */
 import { globSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { directoryTree } from '../../support/directory-tree.ts';
-import { RealGateway, runHoldfast, scratchDirectory } from '../../support/real-gateway.ts';
+import { GatewayProcess } from '../../support/gateway-process.ts';
+import {
+  RealGateway,
+  runHoldfast,
+  scratchDirectory,
+  sendHttp,
+} from '../../support/real-gateway.ts';
 
 t.setTimeout(120_000);
 
@@ -57,6 +64,21 @@ void t.test('where it listens is said whatever is logged', async (t) => {
     [{ message: 'listening', url: gateway.url }],
   );
   t.equal(gateway.lines.length, 1, 'and nothing else');
+});
+
+void t.test('who starts it by hand is shown commands that work at once', async (t) => {
+  const dataDirectory = scratchDirectory(t);
+  const started = GatewayProcess.start({
+    dataDirectory,
+    environment: { npm_lifecycle_event: 'start' },
+  });
+  t.teardown(() => started.kill());
+  const url = await started.listening();
+  const write = `${url}/write?db=demo`;
+  while (!started.lines.some((line) => line.includes(write))) await delay(20);
+  const body = 'weather,city=Oslo temperature=21.5';
+  const { status } = await sendHttp(url, { path: '/write?db=demo', method: 'POST', body });
+  t.equal(status, 204);
 });
 
 void t.test('a data directory may have any name that is no pattern', async (t) => {

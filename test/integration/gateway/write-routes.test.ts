@@ -26,7 +26,7 @@ void t.test('every route keeps good lines', async (t) => {
   for (const { dialect, path } of routes) {
     await t.test(`${dialect}: plain, compressed and chunked bodies`, async (t) => {
       const database = `bodies_${dialect}`;
-      const line = (number: number): string => `m,t=a f=${number}i ${second}00000000${number}\n`;
+      const line = (number: number): string => `m,t=a f=${number}i ${second}00000${number}000\n`;
       const bodies: [string, string | Uint8Array | Uint8Array[], Record<string, string>][] = [
         ['plain', line(1), {}],
         ['gzip', gzipSync(line(2)), { 'content-encoding': 'gzip' }],
@@ -36,7 +36,7 @@ void t.test('every route keeps good lines', async (t) => {
           { 'content-encoding': 'gzip' },
         ],
         ['zstd', zstdCompressSync(line(5)), { 'content-encoding': 'zstd' }],
-        ['chunked', [Buffer.from('m,t=a f'), Buffer.from(`=6i ${second}000000006\n`)], {}],
+        ['chunked', [Buffer.from('m,t=a f'), Buffer.from(`=6i ${second}000006000\n`)], {}],
         ['chunked gzip', [...splitAt(gzipSync(line(7)), 9)], { 'content-encoding': 'gzip' }],
         ['a form, as curl says', line(8), { 'content-type': 'application/x-www-form-urlencoded' }],
         ['CRLF', line(9).replace('\n', '\r\n'), { 'content-type': 'text/plain' }],
@@ -101,13 +101,13 @@ void t.test('every route keeps good lines', async (t) => {
   }
 
   await t.test('v1: bad lines', async (t) => {
-    const answer = await send('/write?db=bad_v1', 'm f=1i 1\nbad\nm f=2i 2\n');
+    const answer = await send('/write?db=bad_v1', 'm f=1i 1000\nbad\nm f=2i 2000\n');
     t.equal(answer.status, 400);
     t.equal(
       json(answer)['error'],
       "partial write: unable to parse 'bad': missing fields dropped=0",
     );
-    const conflict = await send('/write?db=bad_v1', 'm f="text" 3\nm f=3i 3\n');
+    const conflict = await send('/write?db=bad_v1', 'm f="text" 3000\nm f=3i 3000\n');
     t.equal(conflict.status, 400);
     t.match(
       json(conflict)['error'],
@@ -117,7 +117,7 @@ void t.test('every route keeps good lines', async (t) => {
   });
 
   await t.test('v2: bad lines', async (t) => {
-    const answer = await send('/api/v2/write?bucket=bad_v2', 'm f=1i 1\n\nbad\nm f=2i 2\n');
+    const answer = await send('/api/v2/write?bucket=bad_v2', 'm f=1i 1000\n\nbad\nm f=2i 2000\n');
     t.equal(answer.status, 400);
     t.match(json(answer), { code: 'invalid', line: 3, message: /unable to parse 'bad'/ });
     t.equal(await gateway.count('bad_v2.m'), 2);
@@ -179,7 +179,7 @@ void t.test('every route keeps good lines', async (t) => {
       ['/api/v1/write/line-protocol?db=units&precision=ms', 'ms', second * 1000n],
     ];
     for (const [index, [path, , time]] of words.entries()) {
-      t.equal((await send(path, `m row=${index}i ${time}`)).status, 204, path);
+      t.equal((await send(path, `m,of=${index} row=${index}i ${time}`)).status, 204, path);
     }
     const rows = await gateway.select('SELECT row, epoch_us(time) FROM units.m ORDER BY row');
     const want = words.map(([path, unit], index) => {

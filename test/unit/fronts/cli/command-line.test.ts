@@ -1,10 +1,12 @@
 /** The command as a process: which Node runs it, and how it ends. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { version } from '../../../../src/base/lib/version.ts';
 
 const bin = new URL('../../../../src/fronts/cli/bin.mjs', import.meta.url).pathname;
+
+const compileCacheModule = new URL('compile-cache.mjs', `file://${bin}`).href;
 
 function holdfast(
   words: string[],
@@ -24,6 +26,21 @@ t.test('the version is the one of package.json', (t) => {
   const { status, stdout } = holdfast(['version']);
   t.equal(status, 0);
   t.equal(stdout, `holdfast ${packaged}\n`);
+  t.end();
+});
+
+t.test('compiled code is kept where it can be, and nowhere else', (t) => {
+  const root = t.testdir({ packages: {}, file: 'no directory' });
+  const program = `import { compileCache } from ${JSON.stringify(compileCacheModule)};
+    for (const parent of process.argv.slice(1)) console.log(compileCache(parent) ?? 'nowhere');`;
+  const parents = [`${root}/packages`, `${root}/packages`, `${root}/absent`, `${root}/file`];
+  const words = ['--input-type=module', '--eval', program, ...parents, '/proc/nowhere'];
+  const { stdout } = spawnSync(process.execPath, words, { encoding: 'utf8' });
+  const place = `${root}/packages/.cache/holdfast`;
+  t.strictSame(stdout.trim().split('\n'), [place, place, 'nowhere', 'nowhere', 'nowhere']);
+  const { status, stderr } = holdfast(['version'], { NODE_COMPILE_CACHE: place });
+  t.strictSame([status, stderr], [0, '']);
+  t.not(readdirSync(place).length, 0, 'the next start takes it from there');
   t.end();
 });
 

@@ -339,6 +339,8 @@ t.test('database, precision and sender reach the door as each dialect names them
     ['/api/v1/write/line-protocol?precision=m', {}, { dialect: 'arc', precision: 'm' }],
     ['/api/v1/write', { 'x-arc-database': 'old' }, { dialect: 'arc', database: 'old' }],
     ['/api/v1/write/influxdb?db=older', {}, { dialect: 'arc', database: 'older' }],
+    ['/api/v2/write', { 'idempotency-key': 'Schl\u00fcssel 1' }, { key: 'Schlüssel 1' }],
+    ['/api/v1/write/line-protocol', { 'idempotency-key': 'k'.repeat(255) }, { key: /^k{255}$/ }],
     ['/write', { 'user-agent': 'Telegraf/1.39' }, { sender: '127.0.0.1', agent: 'Telegraf/1.39' }],
   ];
   for (const [url, headers, wanted] of cases) {
