@@ -1,8 +1,9 @@
 /**
- * The main job on real input: a real Telegraf writes by four of its outputs at once, the gateway is
+ * The main job on real input: a real Telegraf writes by five of its outputs at once, the gateway is
  * killed twice meanwhile, answers get lost so that whole batches come again, and afterwards every
  * point that Telegraf's own file output lists is in each database exactly once, with nothing
- * dropped on the way.
+ * dropped on the way. The output `arc` names no tags, so the owner does; without that its points
+ * are there at least once.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,8 +22,22 @@ import { isLongRun } from '../../support/random.ts';
 import { required } from '../../support/requirements.ts';
 import { telegrafBinary, telegrafRequirements } from '../../support/telegraf-binary.ts';
 
-const databases = ['from_v1', 'from_v2', 'from_v3', 'from_http'] as const;
-const paths = ['/write', '/api/v2/write', '/api/v3/write_lp', '/api/v1/write/line-protocol'];
+const databases = ['from_v1', 'from_v2', 'from_v3', 'from_http', 'from_arc'] as const;
+const paths = [
+  ...['/write', '/api/v2/write', '/api/v3/write_lp', '/api/v1/write/line-protocol'],
+  '/api/v1/write/msgpack',
+];
+/** What `arc` sends without saying which columns are tags. A tag that never comes does no harm. */
+const arcMeasurements = [
+  ...['cpu', 'mem', 'disk', 'system'],
+  ...['agent', 'gather', 'write', 'memstats', 'serializer', 'parser'].map(
+    (part) => `internal_${part}`,
+  ),
+];
+const arcTags = [
+  ...['host', 'cpu', 'device', 'fstype', 'label', 'mode', 'path'],
+  ...['alias', 'go_version', 'input', 'output', 'type', 'version', '_id'],
+];
 const sendingMs = isLongRun() ? 120_000 : 26_000;
 
 function telegrafConfig(url: string, oracle: string, log: string): string {
@@ -57,6 +72,10 @@ function telegrafConfig(url: string, oracle: string, log: string): string {
   content_encoding = "gzip"
   [outputs.http.headers]
     x-arc-database = "from_http"
+[[outputs.arc]]
+  url = "${url}/api/v1/write/msgpack"
+  api_key = "none"
+  database = "from_arc"
 `;
 }
 
@@ -143,14 +162,24 @@ function differences({ cells, rows }: Found, oracle: Oracle): string[] {
   ];
 }
 
+async function nameArcTags(url: string): Promise<void> {
+  for (const measurement of arcMeasurements) {
+    const answer = await fetch(`${url}/api/v1/measurements/from_arc/${measurement}/tags`, {
+      method: 'PUT',
+      body: JSON.stringify({ tags: arcTags }),
+    });
+    if (answer.status !== 200) throw new Error(await answer.text());
+  }
+}
+
 /** Sends for a while, with answers lost, and the gateway killed and started again twice. */
 async function sendThroughKills(
+  first: GatewayProcess,
   start: () => GatewayProcess,
   telegraf: ChildProcess,
   proxy: LossyProxy,
 ): Promise<GatewayProcess> {
-  let gateway = start();
-  await gateway.ready();
+  let gateway = first;
   for (let kill = 0; kill < 2; kill += 1) {
     proxy.loseNext(paths);
     await sleep(sendingMs / 3);
@@ -186,6 +215,8 @@ void t.test(
       started.push(gateway);
       return gateway;
     };
+    const first = start();
+    await nameArcTags(await first.ready());
     const telegraf = spawn(telegrafBinary(), ['--config', join(scratch, 'telegraf.conf')], {
       stdio: 'ignore',
     });
@@ -195,7 +226,7 @@ void t.test(
       for (const gateway of started) await gateway.kill();
       rmSync(scratch, { recursive: true, force: true });
     });
-    const gateway = await sendThroughKills(start, telegraf, proxy);
+    const gateway = await sendThroughKills(first, start, telegraf, proxy);
     telegraf.kill('SIGTERM');
     await once(telegraf, 'exit');
 
@@ -206,6 +237,11 @@ void t.test(
     t.ok(size < oracle.lines, 'its input `system` sends a point in several lines');
     for (const path of paths) t.ok((proxy.lost.get(path) ?? 0) > 0, `${path} sent a batch twice`);
     const client = new GatewayClient(url);
+    for (const [measurement, tags] of oracle.tagsOf) {
+      t.ok(arcMeasurements.includes(measurement), `the tags of ${measurement} are named`);
+      const unnamed = [...tags].filter((tag) => !arcTags.includes(tag));
+      t.same(unnamed, [], `and each of them`);
+    }
     for (const database of databases) {
       const wrong = differences(await readAll(client, database, oracle), oracle);
       t.same(wrong.slice(0, 3), [], `${database}: ${wrong.length} are not there exactly once`);
