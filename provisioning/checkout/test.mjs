@@ -9,6 +9,8 @@ const systemParts = [
   ['/usr/bin/qemu-img', 'qemu-utils'],
   ['/bin/fusermount3', 'fuse3'],
   ['/usr/sbin/mkfs.ext4', 'e2fsprogs'],
+  ['/usr/bin/curl', 'curl'],
+  ['/usr/share/doc/python3-venv', 'python3-venv'],
 ];
 
 function systemPackages() {
