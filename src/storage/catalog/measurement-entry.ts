@@ -10,7 +10,7 @@
  */
 import { assert, present } from '../../base/lib/assert.ts';
 import type { ColumnAddition } from '../../base/model/commit.ts';
-import { ColumnNames } from '../../base/model/names.ts';
+import { ColumnNames, foldName } from '../../base/model/names.ts';
 import type {
   ColumnKind,
   ColumnRef,
@@ -121,9 +121,20 @@ export class MeasurementEntry {
     if (this.#bySpelling.has(keyOf('tag', spelling))) return undefined;
     if (this.#bySpelling.has(keyOf('field', spelling))) return `column "${spelling}" is a field`;
     const unknown = this.#bySpelling.get(keyOf('unknown', spelling));
-    const parts = unknown === undefined ? [] : this.#at(unknown).parts;
+    if (unknown === undefined) return this.#likeProblem(spelling);
+    const { parts } = this.#at(unknown);
     const other = parts.find(({ type }) => type !== 'string');
     return other && `column "${spelling}" holds ${other.type} values; tags are strings`;
+  }
+
+  /**
+   * A slip of the hand would be a tag that no row has: rows of one time would all be one point, and
+   * all but the last of them be gone.
+   */
+  #likeProblem(spelling: string): string | undefined {
+    const folded = foldName(spelling);
+    const like = this.#columns.find((column) => column && foldName(column.spelling) === folded);
+    return like && `there is no column "${spelling}", but one is spelt "${like.spelling}"`;
   }
 
   /** Number of physical columns. */

@@ -398,6 +398,11 @@ t.test('named tags: all or none, unknown columns become tags, and it lasts', (t)
   t.match(registry.nameTags('d', 'm', ['host', 'load']), { kind: 'conflict', reason: /"load"/ });
   t.match(registry.nameTags('d', 'm', ['host', 'note']), { kind: 'conflict', reason: /"note"/ });
   t.match(registry.nameTags('d', 'm', ['host', '']), { kind: 'parse' });
+  t.match(
+    registry.nameTags('d', 'm', ['Host']),
+    { kind: 'conflict', reason: 'there is no column "Host", but one is spelt "host"' },
+    'rows have no such tag: all of one time would be one point',
+  );
   t.equal(entry.identified, false);
   t.equal(entry.physical('host')?.kind, 'unknown', 'a refusal changes nothing');
   t.equal(registry.nameTags('d', 'm', ['host', 'rack']), entry);
