@@ -14,7 +14,8 @@ export interface Token {
   readonly at: number;
 }
 
-const blank = /(?:\s+|--[^\n]*|\/\*.*?\*\/)*/suy;
+/** A comment that is not closed reaches to the end, so that it is looked for once. */
+const blank = /(?:\s+|--[^\n]*|\/\*.*?(?:\*\/|$))*/suy;
 const forms: readonly (readonly [TokenKind, RegExp])[] = [
   ['name', /"((?:[^"\\\n]|\\.)*)"/suy],
   ['string', /'((?:[^'\\\n]|\\.)*)'/suy],
@@ -108,7 +109,9 @@ export class TokenReader {
       this.#from = at + match[0].length;
       return { kind, text: undone(kind, match[1] ?? ''), at };
     }
-    const text = String.fromCodePoint(this.#text.codePointAt(at) ?? 0);
+    const first = String.fromCodePoint(this.#text.codePointAt(at) ?? 0);
+    // A quote that is not closed takes the rest, so that its end is looked for once.
+    const text = first === '"' || first === "'" ? this.#text.slice(at) : first;
     this.#from = at + text.length;
     return { kind: 'sign', text, at };
   }

@@ -121,6 +121,9 @@ async function parametersOf(request: FastifyRequest, body: BodyOptions): Promise
 
 const controlBodyBytesMax = 1024 * 1024;
 
+/** Each of them is answered, in more bytes than it takes to ask. */
+const statementsMax = 1000;
+
 export function registerInfluxQuery(
   app: FastifyInstance,
   deps: Deps,
@@ -137,6 +140,10 @@ export function registerInfluxQuery(
       const statements = parseStatements(parameter(parameters, 'q') ?? '');
       if (statements.length === 0) {
         throw new GatewayError('HF_PARAMETER', 'missing required parameter "q"');
+      }
+      if (statements.length > statementsMax) {
+        const reason = `${statements.length} statements; at most ${statementsMax} are taken at once`;
+        throw new GatewayError('HF_PARAMETER', reason);
       }
       const database = parameter(parameters, 'db');
       const asked = { database, signal, timeoutMs: options.queryTimeoutMs };

@@ -299,3 +299,36 @@ t.test('requests from elsewhere see nothing: 403, and 503 where they would write
     t.notMatch(answer.payload, /default|holdfast_/);
   }
 });
+
+t.test('a body of quotes that are never closed is answered like any other', async (t) => {
+  // Looked at again from each quote on, a body of this size would take most of an hour.
+  const bodies = [
+    `"${'\\"'.repeat(400_000)}`,
+    `'${"x\\'".repeat(300_000)}`,
+    'show databases /* '.repeat(40_000),
+  ];
+  for (const q of bodies) {
+    const { answer, json } = await ask('POST', '/query', `q=${q}`);
+    t.equal(answer.statusCode, 200);
+    t.match(json(), { results: [{ statement_id: 0 }] });
+  }
+});
+
+t.test('very many statements at once are refused', async (t) => {
+  const { answer, json } = await ask('POST', '/query', `q=${'show databases;'.repeat(50_000)}`);
+  t.equal(answer.statusCode, 400);
+  t.match(json(), { error: /50000 statements; at most 1000/, code: 'parameter' });
+  const most = await ask('POST', '/query', `q=${'show databases;'.repeat(1000)}`);
+  t.equal(most.answer.statusCode, 200);
+});
+
+t.test('a path is answered in its dialect however it is written', async (t) => {
+  const strange = { host: 'gateway.example', 'content-type': ';;=' };
+  for (const url of ['/api/v2/wr%69te', 'http://localhost/api/v2/write', '/api/v2/write#x?y']) {
+    const { answer, json } = await ask('POST', url, 'm f=1', undefined, strange);
+    t.equal(answer.statusCode, 503, `${url}: it would write`);
+    t.match(json(), { code: 'not_local', message: String }, url);
+    const good = await ask('POST', url, 'm f=1', undefined, { 'content-type': ';;=' });
+    t.equal(good.answer.statusCode, 204, `${url}: the content type says nothing`);
+  }
+});
