@@ -80,7 +80,8 @@ export const alarmTable = {
   dead_letters_dropped: {
     severity: 'warning',
     text: 'Dead letters reached their limit, and the oldest were removed.',
-    remedy: 'Export or replay those that count (docs/DEAD-LETTERS.md), or raise deadletter.size_max.',
+    remedy:
+      'Export or replay those that count (docs/DEAD-LETTERS.md), or raise deadletter.size_max.',
   },
   udp_dropped: {
     severity: 'warning',
