@@ -21,8 +21,8 @@ const registryOptions = {
 export function newMessageDecoder(
   options: Partial<typeof registryOptions> = {},
   cacheBytesMax = 1 << 20,
+  registry = new SchemaRegistry({ ...registryOptions, ...options }),
 ) {
-  const registry = new SchemaRegistry({ ...registryOptions, ...options });
   let tick = 0;
   const monotonicMs = () => (tick += 1);
   const decoder = new MessagePackDecoder({ registry, monotonicMs, seed: 1, cacheBytesMax });

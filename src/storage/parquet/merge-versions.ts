@@ -8,7 +8,7 @@ import type { ColumnArray, ColumnValues } from '../../base/model/column-batch.ts
 import { present } from '../../base/lib/assert.ts';
 import { copyValues, sameType } from './copy-values.ts';
 import { seqsByRow } from './seq-column.ts';
-import { sortedRows, versionPlaces } from './sort.ts';
+import { allRows, sortedRows, versionPlaces } from './sort.ts';
 import type { FlushSet, MergedRows, RowSet } from './types.ts';
 
 const none = 0xffffffff;
@@ -42,7 +42,7 @@ function pointsOf(order: Uint32Array | undefined, places: Uint32Array, rowCount:
     point += 1;
   }
   starts[point] = rowCount;
-  return { order: order ?? Uint32Array.from({ length: rowCount }, (_, row) => row), starts };
+  return { order: order ?? allRows(rowCount), starts };
 }
 
 function merged(rows: RowSet, points: Points): Omit<MergedRows, 'order'> {

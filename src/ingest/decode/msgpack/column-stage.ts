@@ -27,6 +27,7 @@ import {
 } from '../value-forms.ts';
 import * as format from './formats.ts';
 import type { HeadReader } from './head-reader.ts';
+import type { KnownStrings } from './known-strings.ts';
 import { isExact, markRows, StageFlow } from './stage-flow.ts';
 
 /** UTF-8 bytes of one string; the limit of line protocol. */
@@ -59,30 +60,9 @@ function placeholder(type: PhysicalType): ColumnRef {
   return { kind: 'unknown', spelling: '', sqlName: '', physical: { id: -1, name: '', type } };
 }
 
-/** How many different strings a column had last time, and how long they were together. */
-export interface StringSize {
-  readonly count: number;
-  readonly bytes: number;
-}
-
-/** Sizes of columns of strings by spelling, whatever measurement they are in: a guess. */
-export class StringSizes {
-  readonly #sizes = new Map<string, StringSize>();
-
-  of(spelling: string): StringSize | undefined {
-    return this.#sizes.get(spelling);
-  }
-
-  note(spelling: string, size: StringSize): void {
-    const sizesMax = 4096;
-    if (this.#sizes.size >= sizesMax) this.#sizes.clear();
-    this.#sizes.set(spelling, size);
-  }
-}
-
 /** What all columns of a request share. */
 export interface StageContext {
-  readonly sizes: StringSizes;
+  readonly strings: KnownStrings;
   readonly space: ByteSpace;
   readonly head: HeadReader;
   readonly seed: number;
@@ -105,6 +85,9 @@ export class ColumnStage {
   #huge: ColumnBuilder | undefined;
   #strings: ColumnBuilder | undefined;
   #booleans: ColumnBuilder | undefined;
+  /** All values, if they are the same strings as last time; then there are no builders. */
+  #known: ColumnValues | undefined;
+  #startAt = 0;
 
   constructor(spelling: string, rowCount: number, context: StageContext) {
     this.spelling = spelling;
@@ -114,7 +97,8 @@ export class ColumnStage {
 
   /** Cells with a value. */
   get cells(): number {
-    return this.builders().reduce((sum, { count }) => sum + count, 0);
+    const known = this.#known?.values.length ?? 0;
+    return this.#builders().reduce((sum, { count }) => sum + count, known);
   }
 
   /** True if there is a value of that form. */
@@ -136,13 +120,19 @@ export class ColumnStage {
   }
 
   /** The arrays that have values. */
-  builders(): ColumnBuilder[] {
+  #builders(): ColumnBuilder[] {
     const all = [this.#doubles, this.#integers, this.#huge, this.#strings, this.#booleans];
     return all.filter((builder) => builder !== undefined && builder.count > 0) as ColumnBuilder[];
   }
 
+  /** The values, of each type by themselves. */
+  #columns(): ColumnValues[] {
+    if (this.#known !== undefined) return [this.#known];
+    return this.#builders().map((builder) => builder.finish(this.#rowCount));
+  }
+
   free(): void {
-    for (const builder of this.builders()) builder.free();
+    for (const builder of this.#builders()) builder.free();
   }
 
   /**
@@ -163,6 +153,7 @@ export class ColumnStage {
           next = this.#takeIntegers(next, rowStop);
           break;
         case format.valueClasses.string:
+          next = this.row === 0 ? this.#takeKnown(next) : next;
           next = this.#takeStrings(next, rowStop, byteStop);
           break;
         case format.valueClasses.nil:
@@ -182,14 +173,18 @@ export class ColumnStage {
     return next;
   }
 
-  /** Why the strings are none, after the last value. */
-  stringFault(): string | undefined {
-    // None of them begins within a character, so they are valid if they are one after the other.
+  /** Why the strings are none; asked once, after the last value, behind which `end` is. */
+  stringFault(end: number): string | undefined {
     const dictionary = this.#strings?.dictionary?.finish();
     if (dictionary === undefined) return undefined;
-    const { count, bytes } = dictionary;
-    this.#context.sizes.note(this.spelling, { count, bytes: bytes.length });
-    return isUtf8(bytes) ? undefined : this.#about('invalid UTF-8');
+    // None of them begins within a character, so they are valid if they are one after the other.
+    if (!isUtf8(dictionary.bytes)) return this.#about('invalid UTF-8');
+    const { strings, space } = this.#context;
+    const columns = this.#columns();
+    const whole = columns.length === 1 && columns[0]?.rows === undefined ? columns[0] : undefined;
+    const written = space.bytes.subarray(this.#startAt, end);
+    strings.note(this.spelling, dictionary, whole?.values as Uint32Array | undefined, written);
+    return undefined;
   }
 
   /**
@@ -197,12 +192,12 @@ export class ColumnStage {
    * to several columns, or of several arrays to one.
    */
   inPlace(): ColumnValues[] | undefined {
-    const builders = this.builders();
     const columns: ColumnValues[] = [];
-    for (const builder of builders) {
-      const ref = this.#onlyRef(builder);
-      if (ref?.physical.type !== builder.ref.physical.type) return undefined;
-      columns.push({ ...builder.finish(this.#rowCount), column: ref });
+    for (const staged of this.#columns()) {
+      const { type } = staged.column.physical;
+      const ref = this.#onlyRef(type);
+      if (ref?.physical.type !== type) return undefined;
+      columns.push({ ...staged, column: ref });
     }
     return columns;
   }
@@ -216,8 +211,7 @@ export class ColumnStage {
     offset: number,
     left: Uint8Array | undefined,
   ): Generator<undefined, number> {
-    const columns = this.builders().map((builder) => builder.finish(this.#rowCount));
-    const flow = new StageFlow(columns, this.refs, target, this.#context.seed);
+    const flow = new StageFlow(this.#columns(), this.refs, target, this.#context.seed);
     yield* flow.run(this.#rowCount, offset, left);
     return flow.integersAsFloats;
   }
@@ -225,23 +219,21 @@ export class ColumnStage {
   /** Marks the rows that have a value of `form`; returns how many were not marked before. */
   *mark(form: number, marks: Uint8Array): Generator<undefined, number> {
     let count = 0;
-    for (const builder of this.builders()) {
-      count += yield* markRows(builder.finish(this.#rowCount), form, marks);
-    }
+    for (const column of this.#columns()) count += yield* markRows(column, form, marks);
     return count;
   }
 
   /** True if a row that is not marked has a value of `form`. */
   *stands(form: number, marks: Uint8Array): Generator<undefined, boolean> {
-    for (const builder of this.builders()) {
+    for (const column of this.#columns()) {
       const copy = marks.slice();
-      if ((yield* markRows(builder.finish(this.#rowCount), form, copy)) > 0) return true;
+      if ((yield* markRows(column, form, copy)) > 0) return true;
     }
     return false;
   }
 
-  #onlyRef(builder: ColumnBuilder): ColumnRef | undefined {
-    const forms = formsOfType[builder.ref.physical.type].filter((form) => this.has(form));
+  #onlyRef(type: PhysicalType): ColumnRef | undefined {
+    const forms = formsOfType[type].filter((form) => this.has(form));
     const ref = this.refs[forms[0] ?? 0];
     return forms.every((form) => this.refs[form] === ref) ? ref : undefined;
   }
@@ -254,8 +246,8 @@ export class ColumnStage {
   #stringBuilder(): ColumnBuilder {
     this.#note(stringForm);
     const capacity = this.#capacity();
-    const { sizes, space } = this.#context;
-    const { count, bytes } = sizes.of(this.spelling) ?? { count: 1, bytes: 0 };
+    const { strings, space } = this.#context;
+    const { count, bytes } = strings.sizeOf(this.spelling) ?? { count: 1, bytes: 0 };
     // Never more than can still come.
     const entries = Math.min(count, this.#rowCount);
     const room = Math.min(Math.ceil((bytes / count) * entries), space.bytes.length);
@@ -353,10 +345,23 @@ export class ColumnStage {
     this.#huge.pushWords(this.row, low, high);
   }
 
+  /** Takes the whole column if it has the same bytes as last time; else nothing. */
+  #takeKnown(at: number): number {
+    this.#startAt = at;
+    const { strings, space } = this.#context;
+    const known = strings.same(this.spelling, space.bytes, at, this.#rowCount);
+    if (known === undefined) return at;
+    this.#note(stringForm);
+    this.#known = { column: placeholders.string, rows: undefined, ...known.column };
+    this.row = this.#rowCount;
+    return at + known.written.length;
+  }
+
   #takeStrings(start: number, rowStop: number, byteStop: number): number {
     const { space, head, seed } = this.#context;
     const { bytes } = space;
     const end = bytes.length;
+    if (this.row >= rowStop) return start;
     const column = (this.#strings ??= this.#stringBuilder());
     const dictionary = present(column.dictionary, 'dictionary of a string column');
     let at = start;

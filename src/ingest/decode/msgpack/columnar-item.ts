@@ -195,7 +195,7 @@ export class ColumnarItem {
       if (stage.row < this.rowCount) yield;
     }
     this.cells += stage.cells;
-    const fault = stage.stringFault();
+    const fault = stage.stringFault(at);
     if (fault !== undefined) return this.#fail(fault);
     yield;
     return at;

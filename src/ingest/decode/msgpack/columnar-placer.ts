@@ -125,8 +125,10 @@ export class ColumnarPlacer {
     for (let row = 0; row < (times === undefined ? 1 : rowCount); row += 1) {
       const low = halves[2 * row] ?? 0;
       const high = halves[2 * row + 1] ?? 0;
-      if (!days.allows(own, low, high)) return false;
-      days.note(own, low, high);
+      if (!own.has(low, high)) {
+        if (!days.allows(own, low, high)) return false;
+        days.note(own, low, high);
+      }
       if (row % stepRows === stepRows - 1) yield;
     }
     return true;

@@ -7,7 +7,7 @@ import { GatewayError } from '../../../base/errors/gateway-error.ts';
 import type { RowAdmission } from '../../../storage/catalog/row-admission.ts';
 import { SeriesCaches } from '../series-cache.ts';
 import type { Decoded, DecodeOptions } from '../types.ts';
-import { StringSizes } from './column-stage.ts';
+import { KnownStrings } from './known-strings.ts';
 import { MessagePass } from './message-pass.ts';
 import type { RowSerials } from './row-scanner.ts';
 
@@ -28,7 +28,7 @@ export class MessagePackDecoder {
   readonly #options: MessagePackDecoderOptions;
   readonly #caches: SeriesCaches;
   readonly #serials: RowSerials = { row: 0 };
-  readonly #sizes = new StringSizes();
+  readonly #strings = new KnownStrings();
   #requests = 0;
 
   constructor(options: MessagePackDecoderOptions) {
@@ -48,7 +48,7 @@ export class MessagePackDecoder {
       caches: this.#caches,
       serials: this.#serials,
       seed,
-      sizes: this.#sizes,
+      strings: this.#strings,
       request: this.#requests,
     });
     try {

@@ -13,13 +13,14 @@ import { RowPlacer } from '../row-placer.ts';
 import type { SeriesCaches } from '../series-cache.ts';
 import { parseFault, type Fault } from '../series-parser.ts';
 import type { Decoded, DecodeOptions } from '../types.ts';
-import { bodyBroken, type StringSizes } from './column-stage.ts';
+import { bodyBroken } from './column-stage.ts';
 import { ColumnarItem } from './columnar-item.ts';
 import { ColumnarPlacer } from './columnar-placer.ts';
 import { valueClasses } from './formats.ts';
 import { HeadReader } from './head-reader.ts';
 import { ItemRejections } from './item-rejections.ts';
 import { ItemTime } from './item-time.ts';
+import type { KnownStrings } from './known-strings.ts';
 import { refusedItem } from './refused-item.ts';
 import { RowScanner, type RowSerials } from './row-scanner.ts';
 import { ValueSkipper } from './value-skipper.ts';
@@ -37,7 +38,7 @@ export interface PassDeps {
   readonly caches: SeriesCaches;
   readonly serials: RowSerials;
   readonly seed: number;
-  readonly sizes: StringSizes;
+  readonly strings: KnownStrings;
   /** Number of the request among all of the decoder. */
   readonly request: number;
 }
@@ -63,7 +64,7 @@ export class MessagePass {
   #broken: { readonly at: number; readonly reason: string } | undefined;
 
   constructor(body: Uint8Array, options: DecodeOptions, deps: PassDeps) {
-    const { registry, caches, serials, seed, sizes, request } = deps;
+    const { registry, caches, serials, seed, strings, request } = deps;
     const { database, cellsMax, nowUs, lineBytesMax } = options;
     // Never a Buffer: one class of arrays keeps the hot loops monomorphic.
     const space = byteSpace(new Uint8Array(body.buffer, body.byteOffset, body.length));
@@ -80,7 +81,7 @@ export class MessagePass {
     const cells = this.#cells;
     const days = new RequestDays(options.daysMax);
     this.#rows = new RowPlacer({ registry, database, cellsMax, cells, days, line: space, request });
-    const context = { space, head: new HeadReader(space), seed, sizes };
+    const context = { space, head: new HeadReader(space), seed, strings };
     this.#columnar = new ColumnarPlacer({ registry, database, nowUs, days, context, cells });
     this.#context = context;
   }

@@ -21,6 +21,8 @@ import { ValueSkipper } from './value-skipper.ts';
 
 const { valueClasses } = format;
 
+const noSpace = byteSpace(new Uint8Array(0));
+
 /** What the map at hand turned out to be. */
 export type RowOutcome = 'row' | 'fault' | 'columnar' | 'batch' | 'broken';
 
@@ -56,7 +58,8 @@ export class RowScanner {
   readonly #space: ByteSpace;
   readonly #head: HeadReader;
   readonly #skipper: ValueSkipper;
-  readonly #fieldScanner: FieldScanner;
+  /** Made for the first row: bodies of columns have none, and its arrays cost more than a few. */
+  #fieldScanner: FieldScanner | undefined;
   readonly #time: ItemTime;
   readonly #nowUs: number;
   readonly #limits: RowLimits;
@@ -66,7 +69,7 @@ export class RowScanner {
     ...{ fields: -1, compact: -1, tags: -1, tagsEnd: -1 },
   };
   #cache: SeriesCache;
-  #key: ByteSpace = byteSpace(new Uint8Array(256));
+  #key: ByteSpace = noSpace;
   #limit = 0;
   #serial = 0;
 
@@ -81,7 +84,6 @@ export class RowScanner {
     this.#space = space;
     this.#head = new HeadReader(space);
     this.#skipper = new ValueSkipper(space);
-    this.#fieldScanner = new FieldScanner(space, cache, limits);
     this.#cache = cache;
     this.#time = time;
     this.#nowUs = nowUs;
@@ -90,17 +92,17 @@ export class RowScanner {
   }
 
   get fields(): FieldArrays {
-    return this.#fieldScanner.fields;
+    return this.#scanner().fields;
   }
 
   /** Values of the row that were NaN or infinite. */
   get nanCells(): number {
-    return this.#fieldScanner.nanCells;
+    return this.#scanner().nanCells;
   }
 
   useCache(cache: SeriesCache): void {
     this.#cache = cache;
-    this.#fieldScanner.useCache(cache);
+    this.#fieldScanner?.useCache(cache);
   }
 
   /**
@@ -116,9 +118,15 @@ export class RowScanner {
     if (!this.#readTime() || !this.#readSeries()) return 'fault';
     const { fields, compact } = this.#parts;
     const layout = present(this.series, 'series of a row').layout;
-    if (this.#fieldScanner.read(fields, compact, layout, this.#serial)) return 'row';
-    this.fault = this.#fieldScanner.fault;
+    const scanner = this.#scanner();
+    if (scanner.read(fields, compact, layout, this.#serial)) return 'row';
+    this.fault = scanner.fault;
     return 'fault';
+  }
+
+  #scanner(): FieldScanner {
+    this.#fieldScanner ??= new FieldScanner(this.#space, this.#cache, this.#limits);
+    return this.#fieldScanner;
   }
 
   #fail(reason: string, kind: Fault['kind'] = 'parse'): false {
@@ -209,7 +217,8 @@ export class RowScanner {
     const tagsBytes = tags < 0 ? 0 : tagsEnd - tags;
     const hostBytes = h < 0 ? 0 : hEnd - h;
     const length = tagsBytes + hostBytes + mEnd - m;
-    if (this.#key.bytes.length < length) this.#key = byteSpace(new Uint8Array(length * 2));
+    if (this.#key.bytes.length < length)
+      this.#key = byteSpace(new Uint8Array(Math.max(256, length * 2)));
     const key = this.#key;
     copy(this.#space.bytes, m, mEnd - m, key.bytes, 0);
     copy(this.#space.bytes, h, hostBytes, key.bytes, mEnd - m);
