@@ -31,11 +31,60 @@ function isPlain(encoding: string): boolean {
   return encoding === '' || encoding === 'identity';
 }
 
+/** True if nothing of the body was read or lost yet, and its chunks are the parser's own. */
+function isWaiting(request: IncomingMessage): boolean {
+  return request instanceof IncomingMessage && !request.readableEnded && !request.destroyed;
+}
+
 /** Encoding by the first bytes; neither of these can begin a line of line protocol. */
 function sniffed(first: Uint8Array): string {
   if (first[0] === 0x1f && first[1] === 0x8b) return 'gzip';
   const zstd = first[0] === 0x28 && first[1] === 0xb5 && first[2] === 0x2f && first[3] === 0xfd;
   return zstd ? 'zstd' : 'identity';
+}
+
+/** Bodies of up to so many bytes get all of their memory on their sender's word. */
+const declaredBytesMax = 1_048_576;
+
+/**
+ * The body of a request that says how long it is. Most fit into one chunk of the parser, which then
+ * is the body; events instead of an iterator save a tenth of a small request's way.
+ * @throws HF_HTTP if the sender goes away
+ */
+function readDeclared(request: IncomingMessage, bytes: number): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    let body: Buffer | undefined;
+    let total = 0;
+    let ended = false;
+    const fail = (cause?: unknown) => {
+      // Every request closes; an error that nobody gets costs as much as a small body.
+      if (ended) return;
+      ended = true;
+      reject(new GatewayError('HF_HTTP', 'the sender went away', { cause }));
+    };
+    request.on('data', (chunk: Buffer) => {
+      total += chunk.length;
+      if (body === undefined && total === bytes) {
+        body = chunk;
+        return;
+      }
+      // The parser gives no more than was declared.
+      body ??= Buffer.allocUnsafeSlow(bytes);
+      body.set(chunk, total - chunk.length);
+      freeMemory(chunk);
+    });
+    request.once('end', () => {
+      ended = true;
+      resolve(body?.subarray(0, total) ?? new Uint8Array(0));
+    });
+    request.on('error', fail);
+    request.once('close', fail);
+  });
+}
+
+async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  await Promise.resolve();
+  yield bytes;
 }
 
 /** @param owned the chunks belong to nobody else: each one's memory is freed after its use */
@@ -64,6 +113,12 @@ export async function readBody(
   const declared = Math.max(0, Number(request.headers['content-length']) || 0);
   if (isPlain(encoding) && declared > bytesMax && !options.sniff) {
     throw new GatewayError('HF_BODY_TOO_LARGE', `the body has more than ${bytesMax} bytes`);
+  }
+  const isSmall = declared > 0 && declared <= Math.min(bytesMax, declaredBytesMax);
+  if (isSmall && isPlain(encoding) && isWaiting(request)) {
+    const body = await readDeclared(request, declared);
+    const found = options.sniff ? sniffed(body) : 'identity';
+    return isPlain(found) ? body : decompress(only(body), found, bytesMax, declared);
   }
   const chunks: AsyncIterable<Uint8Array> = Readable.prototype.iterator.call(request, {
     // The iterator's own way to end early would reset the connection.
