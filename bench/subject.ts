@@ -1,6 +1,6 @@
 /** A gateway process of its own, as the benches start, ask and stop it. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -26,6 +26,13 @@ export interface SubjectStatus {
 
 const readyPollMs = 10;
 
+/** What `npm start` gives the gateway to keep its memory small. */
+const memoryFile = new URL('../provisioning/checkout/memory.json', import.meta.url);
+const memory = JSON.parse(readFileSync(memoryFile, 'utf8')) as {
+  readonly node: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+};
+
 /** The environment without anything that would change a setting. */
 function defaultsOnly(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const foreign = /^(HOLDFAST_|ARC_|WRITE_|NODE_OPTIONS)/u;
@@ -45,10 +52,14 @@ export class Subject {
     this.directory = directory ?? mkdtempSync(join(parent, 'holdfast-bench-'));
     const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
     const args = ['serve', '--data-dir', this.directory, '--listen', `127.0.0.1:${port}`];
-    this.#process = spawn(process.execPath, [...nodeOptions, main, ...args, ...settings], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: defaultsOnly(process.env),
-    });
+    this.#process = spawn(
+      process.execPath,
+      [...memory.node, ...nodeOptions, main, ...args, ...settings],
+      {
+        stdio: ['ignore', 'ignore', 'inherit'],
+        env: { ...memory.environment, ...defaultsOnly(process.env) },
+      },
+    );
   }
 
   get pid(): number {
