@@ -23,6 +23,8 @@ export interface LoadOptions {
   readonly rowsMax: number;
   /** Added to string fields, so that logs and files fill up faster. */
   readonly paddingBytes?: number;
+  /** No point comes again, so that each row carries the number of its request. */
+  readonly isOnce?: boolean;
 }
 
 /** A measurement of the load, with the kinds of its columns. */
@@ -167,8 +169,9 @@ export class LoadMaker {
     if (lane.last !== undefined && random.chance(0.05)) {
       return { ...lane.last, number: this.#requestCount };
     }
-    const { database } = random.pick(loadShapes);
-    const shapes = loadShapes
+    const wanted = loadShapes.filter(({ rewritten }) => !this.#options.isOnce || !rewritten);
+    const { database } = random.pick(wanted);
+    const shapes = wanted
       .filter((shape) => shape.database === database)
       .flatMap((shape) => Array.from({ length: shape.weight }, () => shape));
     const count = 1 + random.below(this.#options.rowsMax);

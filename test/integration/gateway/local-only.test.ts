@@ -15,8 +15,11 @@ void t.test('only programs of this machine are answered', async (t) => {
   const { host, port } = new URL(gateway.url);
   const ask = (headers: Record<string, string>, path = '/api/v1/status'): Promise<HttpAnswer> =>
     gateway.send({ path, headers });
-  const write = (headers: Record<string, string>, path: string): Promise<HttpAnswer> =>
-    gateway.send({ path, body: 'm f=1i 1', headers });
+  let points = 0;
+  const write = (headers: Record<string, string>, path: string): Promise<HttpAnswer> => {
+    points += 1;
+    return gateway.send({ path, body: `m f=1i ${points}000`, headers });
+  };
 
   const welcome: Record<string, string>[] = [
     {},

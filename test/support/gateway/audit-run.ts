@@ -24,7 +24,7 @@ export async function runAudit(
       dataDirectory,
       scratch,
       model: new DurabilityModel(),
-      maker: new LoadMaker(random, { rowsMax: 12, paddingBytes: 600 }),
+      maker: new LoadMaker(random, { rowsMax: 12, paddingBytes: 600, isOnce: true }),
       lives: [[120, 120, 60]],
       roundMs: 1800,
       lanes: 4,

@@ -113,7 +113,7 @@ function noteDone(
   }
 }
 
-/** The requests of a group by the number that each of their rows carries. */
+/** The requests of a group by the number that rows of points carry which come once; 0 without. */
 function requestsOf(group: Group): readonly number[] {
   return group.map(({ payload }) => {
     for (const { columns } of decodeRequest(payload).batches) {
