@@ -76,7 +76,9 @@ export class Log implements AppendLog {
   #keptTo: number;
   #settledTo: number;
   #writtenTo: number;
-  #mark: number;
+  /** 0 until a fresh segment stands: what a start finds may be in the page cache only. */
+  #mark = 0;
+  readonly #foundMark: number;
   /** False until the names that this start found are known to be on the device. */
   #namesSynced = false;
   #state: LogState = 'failed';
@@ -95,7 +97,7 @@ export class Log implements AppendLog {
     this.#next = start.next;
     this.#keptTo = start.keptTo;
     this.#settledTo = start.mark;
-    this.#mark = start.mark;
+    this.#foundMark = start.mark;
     const lastCarried = start.carried.at(-1);
     this.#writtenTo = lastCarried === undefined ? start.keptTo : lastNumberOf(lastCarried);
   }
@@ -379,7 +381,7 @@ export class Log implements AppendLog {
     const openedMs = this.#options.clock.monotonicMs();
     this.#active = { ...fresh, syncedTo, openedMs, hasGroups: false };
     this.#keptTo = Math.max(this.#keptTo, syncedTo);
-    this.#mark = Math.max(this.#mark, this.#keptTo);
+    this.#mark = Math.max(this.#mark, this.#foundMark, this.#keptTo);
     // Numbers between the last record and `next` are void from here on, by the header.
     this.#settledTo = this.#next - 1;
     this.#writtenTo = Math.max(this.#writtenTo, this.#settledTo);
