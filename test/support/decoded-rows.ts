@@ -2,6 +2,7 @@
  * Column batches back to rows, for comparing them with what was sent.
  */
 import type { ColumnBatch, ColumnValues } from '../../src/base/model/column-batch.ts';
+import type { Decoded } from '../../src/ingest/decode/types.ts';
 import { exactNumber } from './line-reference.ts';
 
 export interface PlainRow {
@@ -65,4 +66,22 @@ function cell({ column, values, dictionary }: ColumnValues, index: number): stri
     default:
       return exactNumber(value);
   }
+}
+
+/** Rows of all batches as `[time, tags, fields]`, by measurement. */
+export function rowsOf(decoded: Decoded): Record<string, unknown[]> {
+  const rows = [...plainRows(decoded.batches)].map(([name, list]) => [
+    name,
+    list.map(({ timeUs, tags, fields }) => [
+      timeUs,
+      Object.fromEntries(tags),
+      Object.fromEntries(fields),
+    ]),
+  ]);
+  return Object.fromEntries(rows) as Record<string, unknown[]>;
+}
+
+/** `[line, reason]` of each rejection. */
+export function reasons({ rejected }: Decoded): (string | number)[][] {
+  return rejected.map(({ line, reason }) => [line, reason]);
 }

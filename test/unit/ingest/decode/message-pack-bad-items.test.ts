@@ -4,7 +4,7 @@
  */
 import t from 'tap';
 import type { Decoded } from '../../../../src/ingest/decode/types.ts';
-import { plainRows } from '../../../support/decoded-rows.ts';
+import { reasons, rowsOf } from '../../../support/decoded-rows.ts';
 import {
   ext,
   packed,
@@ -16,21 +16,6 @@ import {
 import { newMessageDecoder } from '../../../support/msgpack-decoder.ts';
 
 const us = 1_700_000_000_000_000n;
-
-/** Rows as `[time, tags, fields]`, by measurement. */
-function rowsOf(decoded: Decoded): Record<string, unknown[]> {
-  const rows = [...plainRows(decoded.batches)].map(([name, list]) => [
-    name,
-    list.map(({ timeUs, tags, fields }) => [
-      timeUs,
-      Object.fromEntries(tags),
-      Object.fromEntries(fields),
-    ]),
-  ]);
-  return Object.fromEntries(rows) as Record<string, unknown[]>;
-}
-
-const reasons = ({ rejected }: Decoded) => rejected.map(({ line, reason }) => [line, reason]);
 
 const goodRow = { m: 'good', t: us, fields: { v: 1 } };
 const deep = (levels: number): unknown => (levels === 0 ? goodRow : [deep(levels - 1)]);

@@ -2,8 +2,7 @@
  * Every shape in which Arc takes MessagePack, with the exact values that come out.
  */
 import t from 'tap';
-import type { Decoded } from '../../../../src/ingest/decode/types.ts';
-import { plainRows } from '../../../support/decoded-rows.ts';
+import { reasons, rowsOf } from '../../../support/decoded-rows.ts';
 import {
   bin,
   Float,
@@ -16,21 +15,6 @@ import {
 import { newMessageDecoder, nowUs } from '../../../support/msgpack-decoder.ts';
 
 const us = 1_700_000_000_000_000n;
-
-/** Rows as `[time, tags, fields]`, by measurement. */
-function rowsOf(decoded: Decoded): Record<string, unknown[]> {
-  const rows = [...plainRows(decoded.batches)].map(([name, list]) => [
-    name,
-    list.map(({ timeUs, tags, fields }) => [
-      timeUs,
-      Object.fromEntries(tags),
-      Object.fromEntries(fields),
-    ]),
-  ]);
-  return Object.fromEntries(rows) as Record<string, unknown[]>;
-}
-
-const reasons = ({ rejected }: Decoded) => rejected.map(({ line, reason }) => [line, reason]);
 
 t.test('a columnar item names no tags', async (t) => {
   const { decode } = newMessageDecoder();
