@@ -26,8 +26,8 @@ export interface SubjectStatus {
 
 const readyPollMs = 10;
 
-/** What `npm start` gives the gateway to keep its memory small. */
-const memoryFile = new URL('../provisioning/checkout/memory.json', import.meta.url);
+/** What a start gives the gateway to keep its memory small. */
+const memoryFile = new URL('../src/fronts/cli/gateway-memory.json', import.meta.url);
 const memory = JSON.parse(readFileSync(memoryFile, 'utf8')) as {
   readonly node: readonly string[];
   readonly environment: Readonly<Record<string, string>>;

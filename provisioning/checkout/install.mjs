@@ -23,9 +23,13 @@ export function run(command, args, remedy, environment = process.env) {
   process.exit(69);
 }
 
+/** True if what the lock file names is there. */
+export function isInstalled() {
+  return existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted();
+}
+
 export function install() {
-  const want = wanted();
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === want) return;
+  if (isInstalled()) return;
   process.stderr.write('holdfast: installing packages (once, about half a minute) ...\n');
   run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], 'Check the network and try again.');
   if (!existsSync(pinnedNode)) {
@@ -36,5 +40,5 @@ export function install() {
   }
   const environment = { ...process.env, PATH: `${root}node_modules/.bin:${process.env.PATH}` };
   run(`${root}node_modules/.bin/tap`, ['build'], 'Remove node_modules and try again.', environment);
-  writeFileSync(stamp, want);
+  writeFileSync(stamp, wanted());
 }
