@@ -13,34 +13,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import t, { type Test } from 'tap';
+import t from 'tap';
+import { expectRows, filedDirectory, hundred } from '../../support/hundreds.ts';
 import { parseMetrics, sum } from '../../support/metrics-text.ts';
 import { RealGateway } from '../../support/real-gateway.ts';
 
 t.setTimeout(120_000);
-
-/** A hundred rows of one request over three hours. */
-const body = (from: number): string =>
-  Array.from(
-    { length: 100 },
-    (_, row) => `m,h=a v=${from + row}i ${1_700_000_000_000_000 + (from + row) * 108_000_000}`,
-  ).join('\n');
-
-async function expectRows(t: Test, gateway: RealGateway, count: number, when: string) {
-  t.same(
-    await gateway.select('SELECT count(*), count(DISTINCT v) FROM d.m'),
-    [[BigInt(count), BigInt(count)]],
-    when,
-  );
-}
-
-/** A gateway on a directory with `count` hundreds of rows in files, stopped. */
-async function filedDirectory(t: Test, count: number): Promise<RealGateway> {
-  const gateway = await RealGateway.start(t);
-  for (let hundred = 0; hundred < count; hundred += 1) await gateway.write(body(hundred * 100));
-  t.equal(await gateway.stop(), 0);
-  return gateway;
-}
 
 void t.test('index.db deleted or garbage is made anew', async (t) => {
   const gateway = await filedDirectory(t, 3);
@@ -86,7 +64,7 @@ void t.test('files that no commit names change no answer', async (t) => {
     ['orphan_files'],
     'with an alarm',
   );
-  await gateway.write(body(200));
+  await gateway.write(hundred(200));
   t.equal(await gateway.stop(), 0);
   await gateway.startAgain();
   await expectRows(t, gateway, 300, 'and writing goes on');
@@ -95,8 +73,8 @@ void t.test('files that no commit names change no answer', async (t) => {
 void t.test('a rotten record of the journal costs its own files, never the start', async (t) => {
   // Each hundred is a flush; the first one brings the measurement, the others a column each.
   const gateway = await RealGateway.start(t, ['--ingest-buffer-rows', '100']);
-  for (const [hundred, field] of ['v', 'w', 'x'].entries()) {
-    await gateway.write(body(hundred * 100).replace('v=', `${field}=1i,v=`));
+  for (const [index, field] of ['v', 'w', 'x'].entries()) {
+    await gateway.write(hundred(index * 100).replace('v=', `${field}=1i,v=`));
     await gateway.filed();
   }
   await gateway.kill();
@@ -113,7 +91,7 @@ void t.test('a rotten record of the journal costs its own files, never the start
   ]);
   t.same(await gateway.select('SELECT count(*), count(v), count(x) FROM d.m'), [[200n, 200n, 1n]]);
   t.equal(readdirSync(join(gateway.dataDirectory, 'orphans')).length, 4, 'what it named is kept');
-  await gateway.write(body(300).replace('v=', 'y=1i,v='));
+  await gateway.write(hundred(300).replace('v=', 'y=1i,v='));
   t.equal(await gateway.stop(), 0, 'filed beside the columns that were found again');
   await gateway.startAgain();
   t.same(await gateway.select('SELECT count(*), count(v), count(y) FROM d.m'), [[300n, 300n, 1n]]);
@@ -124,7 +102,7 @@ void t.test('kills in a row lose nothing and leave a short log', async (t) => {
   const gateway = await filedDirectory(t, 1);
   for (let start = 0; start < 4; start += 1) {
     await gateway.startAgain();
-    await gateway.write(body(100 + start * 100));
+    await gateway.write(hundred(100 + start * 100));
     await gateway.kill();
   }
   await gateway.startAgain();

@@ -6,9 +6,10 @@ import { globSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { directoryTree } from '../../support/directory-tree.ts';
 import { GatewayProcess } from '../../support/gateway-process.ts';
+import { expectRows, filedDirectory, hundred } from '../../support/hundreds.ts';
 import {
   RealGateway,
   runHoldfast,
@@ -21,36 +22,13 @@ t.setTimeout(120_000);
 const serve = (directory: string, ...flags: string[]) =>
   runHoldfast(['serve', '--data-dir', directory, '--listen', '127.0.0.1:0', ...flags]);
 
-/** A hundred rows of one request over three hours. */
-const body = (from: number): string =>
-  Array.from(
-    { length: 100 },
-    (_, row) => `m,h=a v=${from + row}i ${1_700_000_000_000_000 + (from + row) * 108_000_000}`,
-  ).join('\n');
-
-async function expectRows(t: Test, gateway: RealGateway, count: number, when: string) {
-  t.same(
-    await gateway.select('SELECT count(*), count(DISTINCT v) FROM d.m'),
-    [[BigInt(count), BigInt(count)]],
-    when,
-  );
-}
-
-/** A gateway on a directory with `count` hundreds of rows in files, stopped. */
-async function filedDirectory(t: Test, count: number): Promise<RealGateway> {
-  const gateway = await RealGateway.start(t);
-  for (let hundred = 0; hundred < count; hundred += 1) await gateway.write(body(hundred * 100));
-  t.equal(await gateway.stop(), 0);
-  return gateway;
-}
-
 void t.test('a second start on a held directory exits 75 and names the holder', async (t) => {
   const gateway = await RealGateway.start(t);
   const { gateway: own } = await gateway.status();
   const second = await serve(gateway.dataDirectory);
   t.equal(second.code, 75);
   t.match(second.err, new RegExp(`process id ${own.pid}\\b`));
-  t.equal((await gateway.write(body(0))).status, 204, 'the first goes on');
+  t.equal((await gateway.write(hundred(0))).status, 204, 'the first goes on');
   await gateway.kill();
   await gateway.startAgain();
   await expectRows(t, gateway, 100, 'a killed holder holds nothing');
@@ -58,7 +36,7 @@ void t.test('a second start on a held directory exits 75 and names the holder', 
 
 void t.test('where it listens is said whatever is logged', async (t) => {
   const gateway = await RealGateway.start(t, ['--log-level', 'fatal']);
-  t.equal((await gateway.write(body(0))).status, 204);
+  t.equal((await gateway.write(hundred(0))).status, 204);
   t.match(
     gateway.lines.map((line) => JSON.parse(line) as object),
     [{ message: 'listening', url: gateway.url }],
@@ -85,7 +63,7 @@ void t.test('a data directory may have any name that is no pattern', async (t) =
   const scratch = scratchDirectory(t);
   const odd = join(scratch, `it's a "{x,y}" ; $HOME \\ %20 \n 數據 ]`);
   const gateway = await RealGateway.start(t, [], odd);
-  await gateway.write(body(0));
+  await gateway.write(hundred(0));
   await expectRows(t, gateway, 100, 'rows that are not filed yet');
   t.equal(await gateway.stop(), 0);
   await gateway.startAgain();
@@ -121,8 +99,8 @@ void t.test('a port that is taken is 69', async (t) => {
 
 void t.test('SIGTERM files everything and exits 0', async (t) => {
   const gateway = await RealGateway.start(t, ['--server-shutdown-timeout', '10s']);
-  for (let hundred = 0; hundred < 5; hundred += 1) {
-    t.equal((await gateway.write(body(hundred * 100))).status, 204);
+  for (let index = 0; index < 5; index += 1) {
+    t.equal((await gateway.write(hundred(index * 100))).status, 204);
   }
   t.same(gateway.dataFiles(), []);
   const startedMs = performance.now();
@@ -140,9 +118,9 @@ void t.test(
     const gateway = await RealGateway.start(t, ['--server-shutdown-timeout', '10s']);
     let acknowledged = 0;
     const sent: Promise<void>[] = [];
-    for (let hundred = 0; hundred < 60; hundred += 1) {
+    for (let index = 0; index < 60; index += 1) {
       sent.push(
-        gateway.write(body(hundred * 100)).then(
+        gateway.write(hundred(index * 100)).then(
           ({ status, headers }) => {
             if (status === 204) acknowledged += 1;
             else t.match({ status, headers }, { status: 503, headers: { 'retry-after': /^\d+$/ } });
@@ -150,7 +128,7 @@ void t.test(
           () => undefined,
         ),
       );
-      if (hundred === 30) await sent[0];
+      if (index === 30) await sent[0];
     }
     const code = await gateway.stop();
     await Promise.all(sent);
@@ -174,7 +152,7 @@ void t.test(
     const gateway = await RealGateway.start(t, [...flags, '--ingest-buffer-age-max', '10m']);
     const requests = 400;
     await Promise.all(
-      Array.from({ length: requests }, (_, hundred) => gateway.write(body(hundred * 100))),
+      Array.from({ length: requests }, (_, index) => gateway.write(hundred(index * 100))),
     );
     for (let start = 0; start < 3; start += 1) {
       await gateway.kill();

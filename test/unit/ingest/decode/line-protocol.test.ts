@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { CatalogState } from '../../../../src/base/model/commit.ts';
+import { emptyState } from '../../../../src/log/journal/live-state.ts';
 import type { Precision } from '../../../../src/ingest/decode/types.ts';
 import { plainRows } from '../../../support/decoded-rows.ts';
 import { newDecoder } from '../../../support/line-decoder.ts';
@@ -304,19 +304,6 @@ t.test('what is remembered of series is bounded, and forgetting changes no row',
     );
   }
 });
-
-const emptyState: CatalogState = {
-  commit: 0,
-  databases: [],
-  measurements: [],
-  columns: [],
-  files: [],
-  removed: [],
-  identified: [],
-  positions: [],
-  lowWater: 0,
-  fileIdsTo: 0,
-};
 
 t.test('a registry that starts over is asked again, also in the middle of a request', async (t) => {
   const { registry, decode } = newDecoder();

@@ -1,5 +1,6 @@
 import t from 'tap';
 import type { ColumnBatch, RequestBatch } from '../../../../src/base/model/column-batch.ts';
+import { emptyState } from '../../../../src/log/journal/live-state.ts';
 import type { CatalogState, Commit } from '../../../../src/base/model/commit.ts';
 import { reservedMeasurements, type ColumnKind } from '../../../../src/base/model/schema.ts';
 import type { ValueForm } from '../../../../src/storage/catalog/number-parts.ts';
@@ -12,19 +13,6 @@ const options = {
   databasesMax: 3,
   nameBytesMax: 65_535,
   createDatabases: true,
-};
-
-const emptyState: CatalogState = {
-  commit: 0,
-  databases: [],
-  measurements: [],
-  columns: [],
-  files: [],
-  removed: [],
-  identified: [],
-  positions: [],
-  lowWater: 0,
-  fileIdsTo: 0,
 };
 
 function opened(registry: SchemaRegistry, database = 'd', name = 'm'): MeasurementEntry {
