@@ -1,24 +1,21 @@
 /**
- * One column of a columnar item on its way from the body's bytes into typed arrays. Where its
- * values go is decided when the whole item was read; until then they stand by their forms, in
- * arrays that become the request's columns as they are if nothing speaks against it.
+ * One column of a columnar item on its way from the body's bytes into typed arrays.
  *
  * I1. A value is read once; no object is made per value.
  * I2. Memory follows what the body really holds: nulls take none.
  */
 import { isUtf8 } from 'node:buffer';
-import type { ColumnRef, PhysicalType } from '../../../base/model/schema.ts';
+import type { PhysicalType } from '../../../base/model/schema.ts';
 import type { ColumnValues } from '../../../base/model/column-batch.ts';
-import type { ColumnWish } from '../../../storage/catalog/measurement-entry.ts';
 import { present } from '../../../base/lib/assert.ts';
 import { hashBytes, type ByteSpace } from '../bytes.ts';
 import { ColumnBuilder } from '../column-builder.ts';
+import { isExact } from '../columnar/stage-flow.ts';
+import { placeholders, StagedColumn } from '../columnar/staged-column.ts';
 import { DictionaryBuilder } from '../dictionary-builder.ts';
 import {
   booleanForm,
   doubleForm,
-  formCount,
-  formNames,
   hugeExactForm,
   hugeForm,
   integerExactForm,
@@ -28,7 +25,6 @@ import {
 import * as format from './formats.ts';
 import type { HeadReader } from './head-reader.ts';
 import type { KnownStrings } from './known-strings.ts';
-import { isExact, markRows, StageFlow } from './stage-flow.ts';
 
 /** UTF-8 bytes of one string; the limit of line protocol. */
 export const stringBytesMax = 1_048_576;
@@ -48,18 +44,6 @@ export const bodyBroken = -1;
 /** `take` met a value that a column cannot have; `fault` says what. */
 export const valueBad = -2;
 
-const placeholders: Readonly<Record<PhysicalType, ColumnRef>> = {
-  double: placeholder('double'),
-  int64: placeholder('int64'),
-  uint64: placeholder('uint64'),
-  string: placeholder('string'),
-  boolean: placeholder('boolean'),
-};
-
-function placeholder(type: PhysicalType): ColumnRef {
-  return { kind: 'unknown', spelling: '', sqlName: '', physical: { id: -1, name: '', type } };
-}
-
 /** What all columns of a request share. */
 export interface StageContext {
   readonly strings: KnownStrings;
@@ -68,18 +52,11 @@ export interface StageContext {
   readonly seed: number;
 }
 
-export class ColumnStage {
-  readonly spelling: string;
+export class ColumnStage extends StagedColumn {
   /** Values read so far, nulls too. */
   row = 0;
-  nanCells = 0;
   fault = '';
-  /** Where values of each form go, once that is decided. */
-  readonly refs: (ColumnRef | undefined)[] = new Array<undefined>(formCount).fill(undefined);
   readonly #context: StageContext;
-  readonly #rowCount: number;
-  /** The first row with a value of each form; -1: there is none. */
-  readonly #firstRows = new Int32Array(formCount).fill(-1);
   #doubles: ColumnBuilder | undefined;
   #integers: ColumnBuilder | undefined;
   #huge: ColumnBuilder | undefined;
@@ -90,8 +67,7 @@ export class ColumnStage {
   #startAt = 0;
 
   constructor(spelling: string, rowCount: number, context: StageContext) {
-    this.spelling = spelling;
-    this.#rowCount = rowCount;
+    super(spelling, 'unknown', rowCount, context.seed);
     this.#context = context;
   }
 
@@ -101,37 +77,18 @@ export class ColumnStage {
     return this.#builders().reduce((sum, { count }) => sum + count, known);
   }
 
-  /** True if there is a value of that form. */
-  has(form: number): boolean {
-    return (this.#firstRows[form] ?? -1) >= 0;
-  }
-
-  /** What the values need of the registry, in the order of their rows. */
-  wishes(): { readonly form: number; readonly wish: ColumnWish }[] {
-    const { spelling } = this;
-    const forms = formNames
-      .map((_, form) => form)
-      .filter((form) => this.has(form))
-      .sort((a, b) => (this.#firstRows[a] ?? 0) - (this.#firstRows[b] ?? 0));
-    return forms.map((form) => ({
-      form,
-      wish: { kind: 'unknown', spelling, form: formNames[form] ?? 'string' },
-    }));
-  }
-
   /** The arrays that have values. */
   #builders(): ColumnBuilder[] {
     const all = [this.#doubles, this.#integers, this.#huge, this.#strings, this.#booleans];
     return all.filter((builder) => builder !== undefined && builder.count > 0) as ColumnBuilder[];
   }
 
-  /** The values, of each type by themselves. */
-  #columns(): ColumnValues[] {
+  override columns(): ColumnValues[] {
     if (this.#known !== undefined) return [this.#known];
-    return this.#builders().map((builder) => builder.finish(this.#rowCount));
+    return this.#builders().map((builder) => builder.finish(this.rowCount));
   }
 
-  free(): void {
+  override free(): void {
     for (const builder of this.#builders()) builder.free();
   }
 
@@ -180,87 +137,32 @@ export class ColumnStage {
     // None of them begins within a character, so they are valid if they are one after the other.
     if (!isUtf8(dictionary.bytes)) return this.#about('invalid UTF-8');
     const { strings, space } = this.#context;
-    const columns = this.#columns();
+    const columns = this.columns();
     const whole = columns.length === 1 && columns[0]?.rows === undefined ? columns[0] : undefined;
     const written = space.bytes.subarray(this.#startAt, end);
     strings.note(this.spelling, dictionary, whole?.values as Uint32Array | undefined, written);
     return undefined;
   }
 
-  /**
-   * The columns, in the arrays that were filled while reading; undefined if values of one array go
-   * to several columns, or of several arrays to one.
-   */
-  inPlace(): ColumnValues[] | undefined {
-    const columns: ColumnValues[] = [];
-    for (const staged of this.#columns()) {
-      const { type } = staged.column.physical;
-      const ref = this.#onlyRef(type);
-      if (ref?.physical.type !== type) return undefined;
-      columns.push({ ...staged, column: ref });
-    }
-    return columns;
-  }
-
-  /**
-   * Puts the values into other columns, `offset` rows further down. Rows that `left` marks are left
-   * out. Returns how many integers are kept as floats; yields for pauses.
-   */
-  *pour(
-    target: (ref: ColumnRef) => ColumnBuilder,
-    offset: number,
-    left: Uint8Array | undefined,
-  ): Generator<undefined, number> {
-    const flow = new StageFlow(this.#columns(), this.refs, target, this.#context.seed);
-    yield* flow.run(this.#rowCount, offset, left);
-    return flow.integersAsFloats;
-  }
-
-  /** Marks the rows that have a value of `form`; returns how many were not marked before. */
-  *mark(form: number, marks: Uint8Array): Generator<undefined, number> {
-    let count = 0;
-    for (const column of this.#columns()) count += yield* markRows(column, form, marks);
-    return count;
-  }
-
-  /** True if a row that is not marked has a value of `form`. */
-  *stands(form: number, marks: Uint8Array): Generator<undefined, boolean> {
-    for (const column of this.#columns()) {
-      const copy = marks.slice();
-      if ((yield* markRows(column, form, copy)) > 0) return true;
-    }
-    return false;
-  }
-
-  #onlyRef(type: PhysicalType): ColumnRef | undefined {
-    const forms = formsOfType[type].filter((form) => this.has(form));
-    const ref = this.refs[forms[0] ?? 0];
-    return forms.every((form) => this.refs[form] === ref) ? ref : undefined;
-  }
-
   #builder(type: PhysicalType, form: number): ColumnBuilder {
-    this.#note(form);
+    this.note(form, this.row);
     return new ColumnBuilder(placeholders[type], this.#capacity());
   }
 
   #stringBuilder(): ColumnBuilder {
-    this.#note(stringForm);
+    this.note(stringForm, this.row);
     const capacity = this.#capacity();
     const { strings, space } = this.#context;
     const { count, bytes } = strings.sizeOf(this.spelling) ?? { count: 1, bytes: 0 };
     // Never more than can still come.
-    const entries = Math.min(count, this.#rowCount);
+    const entries = Math.min(count, this.rowCount);
     const room = Math.min(Math.ceil((bytes / count) * entries), space.bytes.length);
     const dictionary = new DictionaryBuilder(entries, room);
     return new ColumnBuilder(placeholders.string, capacity, dictionary);
   }
 
   #capacity(): number {
-    return this.row === 0 ? Math.min(this.#rowCount, firstCapacity) : lateCapacity;
-  }
-
-  #note(form: number): void {
-    if ((this.#firstRows[form] ?? -1) < 0) this.#firstRows[form] = this.row;
+    return this.row === 0 ? Math.min(this.rowCount, firstCapacity) : lateCapacity;
   }
 
   #about(reason: string): string {
@@ -292,7 +194,7 @@ export class ColumnStage {
         this.nanCells += 1;
         continue;
       }
-      if (column.count === 0) this.#firstRows[doubleForm] = row;
+      if (column.count === 0) this.firstRows[doubleForm] = row;
       column.pushDouble(row, value);
     }
     this.row = row;
@@ -326,7 +228,7 @@ export class ColumnStage {
 
   #pushExact(low: number, high: number): void {
     this.#integers ??= this.#builder('int64', integerExactForm);
-    if ((this.#firstRows[integerExactForm] ?? -1) < 0) this.#note(integerExactForm);
+    this.note(integerExactForm, this.row);
     this.#integers.pushWords(this.row, low, high);
   }
 
@@ -334,14 +236,14 @@ export class ColumnStage {
   #pushWide(low: number, high: number): void {
     const form = isExact(low, high) ? integerExactForm : integerForm;
     this.#integers ??= this.#builder('int64', form);
-    this.#note(form);
+    this.note(form, this.row);
     this.#integers.pushWords(this.row, low, high);
   }
 
   #pushHuge(low: number, high: number): void {
     const form = isExact(low, high >>> 0) ? hugeExactForm : hugeForm;
     this.#huge ??= this.#builder('uint64', form);
-    this.#note(form);
+    this.note(form, this.row);
     this.#huge.pushWords(this.row, low, high);
   }
 
@@ -349,11 +251,11 @@ export class ColumnStage {
   #takeKnown(at: number): number {
     this.#startAt = at;
     const { strings, space } = this.#context;
-    const known = strings.same(this.spelling, space.bytes, at, this.#rowCount);
+    const known = strings.same(this.spelling, space.bytes, at, this.rowCount);
     if (known === undefined) return at;
-    this.#note(stringForm);
+    this.note(stringForm, this.row);
     this.#known = { column: placeholders.string, rows: undefined, ...known.column };
-    this.row = this.#rowCount;
+    this.row = this.rowCount;
     return at + known.written.length;
   }
 
@@ -400,14 +302,6 @@ export class ColumnStage {
     return this.#fail('unknown extension');
   }
 }
-
-const formsOfType: Readonly<Record<PhysicalType, readonly number[]>> = {
-  double: [doubleForm],
-  int64: [integerExactForm, integerForm],
-  uint64: [hugeExactForm, hugeForm],
-  string: [stringForm],
-  boolean: [booleanForm],
-};
 
 /** An integer of less than 64 bits; the body has all of it. */
 export function smallInteger(first: number, view: DataView, at: number): number {

@@ -5,9 +5,11 @@
 import { isUtf8 } from 'node:buffer';
 import { freeMemory } from '../../../base/lib/free-memory.ts';
 import { decodeText, parseFault, type Fault } from '../series-parser.ts';
+import type { StagedItem } from '../columnar/columnar-placer.ts';
 import { bodyBroken, ColumnStage, valueBad, type StageContext } from './column-stage.ts';
 import { int64, uint64, valueClasses } from './formats.ts';
 import type { ItemTime } from './item-time.ts';
+import { nameAt } from './scalar-text.ts';
 import { ValueSkipper } from './value-skipper.ts';
 
 /** Work between two chances for a pause: well under a millisecond. */
@@ -30,7 +32,7 @@ export interface ColumnPlace {
   readonly valuesAt: number;
 }
 
-export class ColumnarItem {
+export class ColumnarItem implements StagedItem {
   fault: Fault = parseFault('');
   /** Where the name is; -1: there is none. */
   nameAt = -1;
@@ -42,6 +44,9 @@ export class ColumnarItem {
   times: Int32Array | undefined;
   cutTimes = 0;
   cells = 0;
+  readonly namesTags = false;
+  readonly left = undefined;
+  readonly mayOwn = true;
   readonly #context: StageContext;
   readonly #time: ItemTime;
   readonly #limits: ColumnarLimits;
@@ -54,6 +59,15 @@ export class ColumnarItem {
     this.#time = time;
     this.#limits = limits;
     this.#skipper = new ValueSkipper(context.space);
+  }
+
+  /** The measurement, or why there is none. */
+  name(): string | Fault {
+    if (this.nameAt < 0) return parseFault('missing measurement');
+    const { space, head } = this.#context;
+    const name = nameAt(space, head, this.nameAt, 'measurement_');
+    if (name === undefined) return parseFault('a measurement that is no name');
+    return isUtf8(name) ? decodeText(name) : parseFault('invalid UTF-8 in measurement');
   }
 
   free(): void {

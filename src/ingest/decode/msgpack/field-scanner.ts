@@ -22,7 +22,7 @@ import { smallInteger, stringBytesMax } from './column-stage.ts';
 import * as format from './formats.ts';
 import { HeadReader } from './head-reader.ts';
 import { isAscii, tokenProblem, type TokenLimits } from './scalar-text.ts';
-import { isExact } from './stage-flow.ts';
+import { isExact } from '../columnar/stage-flow.ts';
 
 const { valueClasses } = format;
 const twoTo32 = 4_294_967_296;

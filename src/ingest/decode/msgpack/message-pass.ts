@@ -15,7 +15,7 @@ import { parseFault, type Fault } from '../series-parser.ts';
 import type { Decoded, DecodeOptions } from '../types.ts';
 import { bodyBroken } from './column-stage.ts';
 import { ColumnarItem } from './columnar-item.ts';
-import { ColumnarPlacer } from './columnar-placer.ts';
+import { ColumnarPlacer } from '../columnar/columnar-placer.ts';
 import { valueClasses } from './formats.ts';
 import { HeadReader } from './head-reader.ts';
 import { ItemRejections } from './item-rejections.ts';
@@ -82,7 +82,7 @@ export class MessagePass {
     const days = new RequestDays(options.daysMax);
     this.#rows = new RowPlacer({ registry, database, cellsMax, cells, days, line: space, request });
     const context = { space, head: new HeadReader(space), seed, strings };
-    this.#columnar = new ColumnarPlacer({ registry, database, nowUs, days, context, cells });
+    this.#columnar = new ColumnarPlacer({ registry, database, nowUs, days, cells });
     this.#context = context;
   }
 
@@ -314,7 +314,8 @@ export class MessagePass {
       if (end === bodyBroken) return this.#breakAt(at, brokenBody);
       return yield* this.#reject(at, item.fault);
     }
-    const refused = yield* this.#columnar.place(item);
+    const name = item.name();
+    const refused = typeof name === 'string' ? yield* this.#columnar.place(item, name) : name;
     if (refused === undefined) {
       this.#items += 1;
     } else if ('reason' in refused) {

@@ -5,7 +5,6 @@
  *
  * I1. The rows that fit are kept; a row with a value that fits no column is refused, and alone.
  */
-import { isUtf8 } from 'node:buffer';
 import type { ColumnBatch, ColumnValues } from '../../../base/model/column-batch.ts';
 import { freeMemory } from '../../../base/lib/free-memory.ts';
 import { present } from '../../../base/lib/assert.ts';
@@ -15,10 +14,8 @@ import { BatchBuilder } from '../batch-builder.ts';
 import { ColumnBuilder } from '../column-builder.ts';
 import type { RequestDays } from '../request-days.ts';
 import type { CellCount } from '../row-placer.ts';
-import { decodeText, parseFault, type Fault } from '../series-parser.ts';
-import type { ColumnStage, StageContext } from './column-stage.ts';
-import type { ColumnarItem } from './columnar-item.ts';
-import { nameAt } from './scalar-text.ts';
+import type { Fault } from '../series-parser.ts';
+import type { StagedColumn } from './staged-column.ts';
 
 /** Rows from which an item is worth a batch of its own. */
 const ownBatchRows = 256;
@@ -31,18 +28,37 @@ const stepRows = 8192;
 
 const twoTo32 = 4_294_967_296;
 
-/** Rows of an item that are refused, all for one reason. */
+/** Some rows of an item, all for one reason. */
 export interface RefusedRows {
   readonly fault: Fault;
-  /** 1 for each refused row. */
+  /** 1 for each of them; those that were left out before may be marked too, and do not count. */
   readonly rows: Uint8Array;
   readonly count: number;
 }
 
+/** An item whose columns were read. */
+export interface StagedItem {
+  readonly rowCount: number;
+  /** All but the times. */
+  readonly stages: readonly StagedColumn[];
+  /** Microseconds by halves; undefined: the item brings no times. */
+  readonly times: Int32Array | undefined;
+  readonly cutTimes: number;
+  /** Cells with a value. */
+  readonly cells: number;
+  /** True if the item names its tags: its rows have identity (commit-protocol P17). */
+  readonly namesTags: boolean;
+  /** Rows that its reader refuses. */
+  readonly left: RefusedRows | undefined;
+  /** False: its arrays are better poured into those of other items. */
+  readonly mayOwn: boolean;
+  free(): void;
+}
+
 interface StagedWish {
-  readonly stage: ColumnStage;
+  readonly stage: StagedColumn;
   readonly form: number;
-  readonly wish: ReturnType<ColumnStage['wishes']>[number]['wish'];
+  readonly wish: ReturnType<StagedColumn['wishes']>[number]['wish'];
 }
 
 interface Placed {
@@ -57,7 +73,6 @@ export interface ColumnarOptions {
   readonly nowUs: number;
   /** Those of the whole request. */
   readonly days: RequestDays;
-  readonly context: StageContext;
   readonly cells: CellCount;
 }
 
@@ -68,7 +83,8 @@ export class ColumnarPlacer {
   integersAsFloats = 0;
   readonly batches: ColumnBatch[] = [];
   readonly #options: ColumnarOptions;
-  readonly #joined = new Map<number, BatchBuilder>();
+  /** By measurement and whether their rows have identity; see `keyOf`. */
+  readonly #joined = new Map<string, BatchBuilder>();
   readonly #finished: BatchBuilder[] = [];
   readonly #owned: { free(): void }[] = [];
 
@@ -87,11 +103,13 @@ export class ColumnarPlacer {
     for (const builder of [...this.builders, ...this.#finished]) builder.free();
   }
 
-  /** Takes the item; returns the rows that are refused, or why it cannot be read. */
-  *place(item: ColumnarItem): Generator<undefined, RefusedRows | Fault | undefined> {
-    const name = this.#name(item);
-    if (typeof name !== 'string') return name;
-    if (item.rowCount === 0) return undefined;
+  /**
+   * Takes the rows of the item that its reader does not refuse; returns those that are refused
+   * here, or why it cannot be taken. Owns the item if it takes any row of it.
+   */
+  *place(item: StagedItem, name: string): Generator<undefined, RefusedRows | Fault | undefined> {
+    const left = item.left?.count ?? 0;
+    if (item.rowCount === left) return undefined;
     if (!(yield* this.#noteDays(item, name))) {
       return { kind: 'cap', reason: this.#options.days.reason };
     }
@@ -99,33 +117,26 @@ export class ColumnarPlacer {
     if ('reason' in placed) return placed;
     const { admitted, refused } = placed;
     if (admitted === undefined) return refused;
-    const isOwn = refused === undefined && item.rowCount >= ownBatchRows;
+    const isWhole = refused === undefined && left === 0;
+    const isOwn = isWhole && item.mayOwn && item.rowCount >= ownBatchRows;
     if (isOwn) yield* this.#placeOwn(item, admitted);
-    else yield* this.#join(item, admitted, refused?.rows);
-    this.rows += item.rowCount - (refused?.count ?? 0);
+    else yield* this.#join(item, admitted, refused?.rows ?? item.left?.rows);
+    this.rows += item.rowCount - left - (refused?.count ?? 0);
     this.#options.cells.count += item.cells;
     for (const stage of item.stages) this.nanCells += stage.nanCells;
     this.cutTimeDigits += item.cutTimes;
     return refused;
   }
 
-  #name(item: ColumnarItem): string | Fault {
-    if (item.nameAt < 0) return parseFault('missing measurement');
-    const { space, head } = this.#options.context;
-    const name = nameAt(space, head, item.nameAt, 'measurement_');
-    if (name === undefined) return parseFault('a measurement that is no name');
-    return isUtf8(name) ? decodeText(name) : parseFault('invalid UTF-8 in measurement');
-  }
-
   /** False if the item has rows of more days than there is room for. */
-  *#noteDays({ times, rowCount }: ColumnarItem, name: string): Generator<undefined, boolean> {
+  *#noteDays({ times, rowCount, left }: StagedItem, name: string): Generator<undefined, boolean> {
     const { days, nowUs } = this.#options;
     const own = days.of(name);
     const halves = times ?? Int32Array.of(nowUs % twoTo32 | 0, Math.floor(nowUs / twoTo32));
     for (let row = 0; row < (times === undefined ? 1 : rowCount); row += 1) {
       const low = halves[2 * row] ?? 0;
       const high = halves[2 * row + 1] ?? 0;
-      if (!own.has(low, high)) {
+      if (left?.rows[row] !== 1 && !own.has(low, high)) {
         if (!days.allows(own, low, high)) return false;
         days.note(own, low, high);
       }
@@ -134,12 +145,14 @@ export class ColumnarPlacer {
     return true;
   }
 
-  *#admit(item: ColumnarItem, name: string): Generator<undefined, Placed | Fault> {
+  *#admit(item: StagedItem, name: string): Generator<undefined, Placed | Fault> {
     const { registry, database } = this.#options;
     let wishes: StagedWish[] = [];
     for (const stage of item.stages) {
       for (const { form, wish } of stage.wishes()) wishes.push({ stage, form, wish });
     }
+    const { left } = item;
+    if (left !== undefined) wishes = yield* wanted(wishes, left.rows);
     let refused: { fault: Fault; rows: Uint8Array; count: number } | undefined;
     for (;;) {
       const answer = registry.admit(
@@ -156,24 +169,20 @@ export class ColumnarPlacer {
       const fault: Fault = { kind: answer.kind, reason: answer.reason };
       if (answer.kind !== 'conflict' || answer.wish === undefined) return fault;
       const { stage, form } = present(wishes[answer.wish], 'wish that is refused');
-      refused ??= { fault, rows: new Uint8Array(item.rowCount), count: 0 };
+      refused ??= { fault, rows: left?.rows.slice() ?? new Uint8Array(item.rowCount), count: 0 };
       refused.count += yield* stage.mark(form, refused.rows);
-      if (refused.count === item.rowCount) return { admitted: undefined, refused };
-      // What only refused rows ask for is not asked for.
-      const kept: StagedWish[] = [];
-      for (const each of wishes) {
-        if (yield* each.stage.stands(each.form, refused.rows)) kept.push(each);
-      }
-      wishes = kept;
+      const gone = refused.count + (left?.count ?? 0);
+      if (gone === item.rowCount) return { admitted: undefined, refused };
+      wishes = yield* wanted(wishes, refused.rows);
     }
   }
 
   /** A batch of the arrays that the item was read into. */
-  *#placeOwn(item: ColumnarItem, { entry }: Admitted): Generator<undefined> {
+  *#placeOwn(item: StagedItem, { entry }: Admitted): Generator<undefined> {
     const { rowCount } = item;
     // With the columns: while it gives way the owner may name tags that these rows have not.
-    const hasIdentity = entry.identified;
-    this.#close(entry.id);
+    const hasIdentity = item.namesTags || entry.identified;
+    this.#close(keyOf(entry.id, hasIdentity));
     const columns: ColumnValues[] = [];
     this.#owned.push(item);
     for (const stage of item.stages) {
@@ -208,9 +217,11 @@ export class ColumnarPlacer {
     });
   }
 
-  #times(item: ColumnarItem): BigInt64Array {
+  #times(item: StagedItem): BigInt64Array {
     const { times, rowCount } = item;
-    if (times !== undefined) return new BigInt64Array(times.buffer, 0, rowCount);
+    if (times !== undefined) {
+      return new BigInt64Array(times.buffer, times.byteOffset, rowCount);
+    }
     const made = new BigInt64Array(rowCount).fill(BigInt(Math.floor(this.#options.nowUs)));
     this.#owned.push({
       free: () => {
@@ -222,11 +233,11 @@ export class ColumnarPlacer {
 
   /** Puts the rows that are not left out behind those of other items of the measurement. */
   *#join(
-    item: ColumnarItem,
+    item: StagedItem,
     { entry }: Admitted,
     left: Uint8Array | undefined,
   ): Generator<undefined> {
-    const builder = this.#builder(entry, item.rowCount);
+    const builder = this.#builder(entry, item);
     const offset = builder.rowCount;
     for (const stage of item.stages) {
       this.integersAsFloats += yield* stage.pour((ref) => builder.field(ref), offset, left);
@@ -243,20 +254,22 @@ export class ColumnarPlacer {
     item.free();
   }
 
-  #builder({ id, name, identified }: MeasurementEntry, rows: number): BatchBuilder {
-    const known = this.#joined.get(id);
+  #builder({ id, name, identified }: MeasurementEntry, item: StagedItem): BatchBuilder {
+    const hasIdentity = item.namesTags || identified;
+    const key = keyOf(id, hasIdentity);
+    const known = this.#joined.get(key);
     if (known !== undefined) return known;
-    const room = Math.max(joinedRowsFirst, rows);
-    const builder = new BatchBuilder(id, this.#options.database, name, room, identified);
-    this.#joined.set(id, builder);
+    const room = Math.max(joinedRowsFirst, item.rowCount);
+    const builder = new BatchBuilder(id, this.#options.database, name, room, hasIdentity);
+    this.#joined.set(key, builder);
     return builder;
   }
 
   /** Ends the joined batch of a measurement, so that its rows stand before those to come. */
-  #close(id: number): void {
-    const builder = this.#joined.get(id);
+  #close(key: string): void {
+    const builder = this.#joined.get(key);
     if (builder === undefined) return;
-    this.#joined.delete(id);
+    this.#joined.delete(key);
     this.#finished.push(builder);
     const columns = builder.finish();
     for (;;) {
@@ -266,4 +279,18 @@ export class ColumnarPlacer {
       return;
     }
   }
+}
+
+const keyOf = (measurementId: number, hasIdentity: boolean) => `${measurementId} ${hasIdentity}`;
+
+/** Those that a row which is not marked asks for. */
+function* wanted(
+  wishes: readonly StagedWish[],
+  marks: Uint8Array,
+): Generator<undefined, StagedWish[]> {
+  const kept: StagedWish[] = [];
+  for (const each of wishes) {
+    if (yield* each.stage.stands(each.form, marks)) kept.push(each);
+  }
+  return kept;
 }
