@@ -29,7 +29,8 @@ import { rejectedBatch } from './decode/rejected-rows.ts';
 import { reservedBatch } from './decode/reserved-rows.ts';
 import { Door, yieldNow } from './door.ts';
 import { FutureRows } from './future-rows.ts';
-import { type AskInternal, keyHours, readKeys } from './keys/filed-keys.ts';
+import { type AskInternal, keyHours, newestKeyUs, readKeys } from './keys/filed-keys.ts';
+import { KeyTime } from './keys/key-time.ts';
 import { RequestKeys } from './keys/request-keys.ts';
 import { ReservedFiles } from './letters/reserved-files.ts';
 import { ingestCounters } from './ingest-counters.ts';
@@ -76,6 +77,9 @@ const marksShareMax = 1 / 16;
 /** A day: who has not heard of its request by then does not try it again. */
 const keyAgeUsMax = 86_400_000_000;
 
+/** Keys take a little more in files, where their texts stand, than in memory. */
+const fileBytesPerKeyByte = 4;
+
 const flushTimes = { tickMs: 250, retryMsMin: 500, retryMsMax: 30_000 } as const;
 
 /** Makes the wing's parts; the flusher is not started. */
@@ -97,21 +101,24 @@ export function assembleIntake(deps: IntakeDeps): Intake {
   });
   const hot = new HotChunks({ buffers, encoder, files }, { directories: deps.hotDirectories });
   const admission = makeAdmission(deps, () => buffers.bytes + marks.bytes + hot.bytes);
-  const keys = makeKeys(deps);
-  const hours = keyHours(commits.seed.files, clock.wallUs(), keyAgeUsMax);
+  const newestUs = newestKeyUs(commits.seed.files);
+  const keyTime = new KeyTime(clock, newestUs);
+  const keys = makeKeys(deps, keyTime);
+  const hours = keyHours(commits.seed.files, newestUs ?? 0, keyAgeUsMax);
   const loadKeys = (ask: AskInternal) =>
     keys.load(hours.length === 0 ? undefined : () => readKeys(ask, hours));
-  const reservedFiles = makeReservedFiles(deps);
+  const reservedFiles = makeReservedFiles(deps, keyTime);
   const door = makeDoor(deps, admission, buffers, keys);
   const flusher = makeFlusher(deps, buffers);
   return { buffers, hot, flusher, admission, door, keys, loadKeys, reservedFiles };
 }
 
-function makeKeys({ registry, clock, alarms, metrics, config }: IntakeDeps): RequestKeys {
+function makeKeys(deps: IntakeDeps, time: KeyTime): RequestKeys {
+  const { registry, clock, alarms, metrics, config } = deps;
   const salt = randomBytes(16).toString('hex');
   const { keysMax, keysBytesMax } = config.ingest;
   return new RequestKeys(
-    { registry, clock, alarms, metrics, salt, yieldNow },
+    { registry, clock, time, alarms, metrics, salt, yieldNow },
     {
       entriesMax: keysMax,
       bytesMax: keysBytesMax,
@@ -122,15 +129,16 @@ function makeKeys({ registry, clock, alarms, metrics, config }: IntakeDeps): Req
   );
 }
 
-function makeReservedFiles(deps: IntakeDeps): ReservedFiles {
+function makeReservedFiles(deps: IntakeDeps, keyTime: KeyTime): ReservedFiles {
   const { deadLetters, ingest } = deps.config;
   const limits = {
     letterBytesMax: deadLetters.bytesMax,
     letterRowsMax: deadLetters.rowsMax,
+    keyBytesMax: ingest.keysBytesMax * fileBytesPerKeyByte,
     keyRowsMax: ingest.keysMax,
     keyAgeUsMax,
   };
-  return new ReservedFiles(deps, limits, deps.commits.seed.files);
+  return new ReservedFiles({ ...deps, keyTime }, limits, deps.commits.seed.files);
 }
 
 function makeFlusher(deps: IntakeDeps, buffers: MeasurementBuffers): Flusher {

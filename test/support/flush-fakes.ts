@@ -25,9 +25,11 @@ export async function settled(): Promise<void> {
 
 export class FakeClock implements Clock {
   nowMs = 1_000_000;
+  /** How far the wall clock is off, in milliseconds. */
+  wallJumpMs = 0;
 
   wallUs(): number {
-    return this.nowMs * 1000;
+    return (this.nowMs + this.wallJumpMs) * 1000;
   }
 
   monotonicMs(): number {

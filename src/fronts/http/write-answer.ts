@@ -1,10 +1,12 @@
 /**
  * What a write route answers when some lines were bad; the good ones are kept by then. Pure: the
  * table of answers in words, one function per dialect. Telegraf drops a batch at a 400 in JSON,
- * which is right here: everything in it is either kept or filed with the dead letters.
+ * which is right here: everything in it is either kept or filed with the dead letters. How much of
+ * the bad lines is shown is bounded where answers are kept with their keys.
  */
 import type { Rejection } from '../../ingest/decode/types.ts';
 import type { WriteOutcome } from '../../ingest/door-types.ts';
+import { listedLinesMax, listedTextMax } from '../../ingest/keys/answer-text.ts';
 import type { Dialect } from './dialect.ts';
 import { headerText } from './reply-error.ts';
 
@@ -14,16 +16,10 @@ export interface WriteAnswer {
   readonly body: object | undefined;
 }
 
-/** Bad lines that an answer lists; the dead letters have them all. */
-const listedMax = 100;
-
-/** UTF-16 units of a bad line that an answer repeats. */
-const lineTextMax = 4096;
-
 const messageMax = 65_536;
 
 function shown(text: string): string {
-  return text.length > lineTextMax ? `${text.slice(0, lineTextMax)}...` : text;
+  return text.length > listedTextMax ? `${text.slice(0, listedTextMax)}...` : text;
 }
 
 /** InfluxDB's sentence: parse errors first, one a line, then the first conflict, then `dropped`. */
@@ -31,10 +27,10 @@ function sentence(rejected: readonly Rejection[]): string {
   const parse = rejected.filter(({ kind, count }) => kind === 'parse' && count > 0);
   const others = rejected.filter(({ kind, count }) => kind !== 'parse' && count > 0);
   const reasons = parse
-    .slice(0, listedMax)
-    .map(({ text, reason }) => `unable to parse '${shown(text)}': ${reason}`);
+    .slice(0, listedLinesMax)
+    .map(({ text, reason }) => `unable to parse '${shown(text)}': ${shown(reason)}`);
   const conflict = others[0];
-  if (conflict !== undefined) reasons.push(conflict.reason);
+  if (conflict !== undefined) reasons.push(shown(conflict.reason));
   const dropped = others.reduce((sum, { count }) => sum + count, 0);
   const all = reasons.join('\n');
   const cut = all.length > messageMax ? `${all.slice(0, messageMax)}...` : all;
@@ -42,11 +38,11 @@ function sentence(rejected: readonly Rejection[]): string {
 }
 
 function lineList(rejected: readonly Rejection[]): readonly object[] {
-  const lines = rejected.filter(({ count }) => count > 0).slice(0, listedMax);
+  const lines = rejected.filter(({ count }) => count > 0).slice(0, listedLinesMax);
   return lines.map(({ line, text, reason }) => ({
     original_line: shown(text),
     line_number: line,
-    error_message: reason,
+    error_message: shown(reason),
   }));
 }
 

@@ -14,13 +14,25 @@ export type AskInternal = (
   parameters?: readonly (string | number)[],
 ) => AsyncIterable<readonly (readonly unknown[])[]>;
 
-/** The hours, ascending, of which a file holds keys that still count at `nowUs`. */
+/** The newest time of a key in `files` (key-time.ts); undefined if they hold none. */
+export function newestKeyUs(files: Iterable<FileFacts>): number | undefined {
+  let newest: number | undefined;
+  for (const { measurementId, hours } of files) {
+    if (measurementId !== idempotencyKeys.id) continue;
+    for (const [hour, , offset] of hours) {
+      newest = Math.max(newest ?? -Infinity, hour * Number(hourUs) + offset);
+    }
+  }
+  return newest;
+}
+
+/** The hours, ascending, of which a file holds keys that count where `newestUs` is the newest. */
 export function keyHours(
   files: Iterable<FileFacts>,
-  nowUs: number,
+  newestUs: number,
   ageUsMax: number,
 ): readonly number[] {
-  const first = Math.floor((nowUs - ageUsMax) / Number(hourUs));
+  const first = Math.floor((newestUs - ageUsMax) / Number(hourUs));
   const hours = new Set<number>();
   for (const { measurementId, hours: spans } of files) {
     if (measurementId !== idempotencyKeys.id) continue;

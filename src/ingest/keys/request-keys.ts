@@ -9,6 +9,7 @@
  * K3. The same key with another body is a request of its own; the newest counts from then on. A
  *     sender that gives all its requests one key loses nothing, and a person is told.
  * K4. Requests with a key wait outside until the keys of log and files are known; others do not.
+ * K5. Keys age by a time of their own (key-time.ts), which no jump of the wall clock moves.
  */
 import { createHash, hash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -23,10 +24,12 @@ import { AlarmSubjects } from '../alarm-subjects.ts';
 import { reservedBatch, textsOf } from '../decode/reserved-rows.ts';
 import { senderText, type WriteOutcome, type WriteRequest } from '../door-types.ts';
 import { answerText, readAnswer } from './answer-text.ts';
+import type { KeyTime } from './key-time.ts';
 import { KeyTable, type KeyTableOptions } from './key-table.ts';
 
 /** A key as a row says it. */
 export interface KeyRow {
+  /** Of the scale of key-time.ts. */
   readonly timeUs: number;
   readonly scope: string;
   readonly database: string;
@@ -38,7 +41,7 @@ export interface KeyRow {
 
 /** The key of a request under way. */
 export interface HeldKey {
-  /** Its row, for the record of the request that comes to `outcome`. */
+  /** Its row, for the record of the request that came at the wall time `nowUs`. */
   row(nowUs: number, outcome: WriteOutcome): ColumnBatch;
   /** The record with that row is in the log. */
   kept(): void;
@@ -47,6 +50,7 @@ export interface HeldKey {
 export interface RequestKeysDeps {
   readonly registry: SchemaRegistry;
   readonly clock: Clock;
+  readonly time: KeyTime;
   readonly alarms: AlarmRecorder;
   readonly metrics: Metrics;
   yieldNow(): Promise<void>;
@@ -109,8 +113,10 @@ export class RequestKeys {
     const columns = ['scope', 'database', 'key', 'body', 'answer'] as const;
     const [scopes, databases, keys, bodies, answers] = columns.map((name) => textsOf(batch, name));
     for (let row = 0; row < batch.rowCount; row += 1) {
+      const timeUs = Number(batch.times[row]);
+      this.#deps.time.passed(timeUs);
       this.#put(this.#table, {
-        timeUs: Number(batch.times[row]),
+        timeUs,
         scope: scopes?.[row] ?? '',
         database: databases?.[row] ?? '',
         key: keys?.[row] ?? '',
@@ -186,8 +192,7 @@ export class RequestKeys {
   ): Promise<WriteOutcome> | WriteOutcome | undefined {
     const pending = this.#pending.get(name);
     if (pending?.body === body) return pending.outcome;
-    const { clock } = this.#deps;
-    const found = this.#table.find(digest, Buffer.from(body, 'hex'), clock.wallUs());
+    const found = this.#table.find(digest, Buffer.from(body, 'hex'), this.#deps.time.nowUs());
     if (pending === undefined && found?.isSame === true) return readAnswer(found.answer);
     if (pending !== undefined || found !== undefined) this.#noteReuse(request);
     return undefined;
@@ -197,9 +202,10 @@ export class RequestKeys {
     const { database } = request;
     let row: KeyRow | undefined;
     return {
-      row: (timeUs, outcome) => {
+      row: (nowUs, outcome) => {
         const answer = answerText(outcome);
-        row = { timeUs: Math.floor(timeUs), scope: openScope, database, key, body, answer };
+        const timeUs = this.#deps.time.nowUs();
+        row = { timeUs, scope: openScope, database, key, body, answer };
         return reservedBatch(
           this.#deps.registry,
           idempotencyKeys,
@@ -210,6 +216,7 @@ export class RequestKeys {
             key: [key],
             body: [body],
             answer: [answer],
+            server_time: [Math.floor(nowUs)],
           },
         );
       },

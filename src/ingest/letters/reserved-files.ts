@@ -5,22 +5,23 @@
  * I1. Age is by log number, so that no clock decides which of them go first.
  * I2. A file that says which letters were sent once more goes only when all letters that it can
  *     speak of are gone: a mark has a higher number than its letter.
- * I3. One removing commit at a time; one that meets a removed file starts from the new state (P11).
+ * I3. Keys go by the time that they age by (key-time.ts), which no clock that jumps moves.
+ * I4. One removing commit at a time; one that meets a removed file starts from the new state (P11).
  */
-import type { Clock } from '../../base/lib/clock.ts';
 import type { CommitEvent, CommitProposal, FileFacts } from '../../base/model/commit.ts';
 import { hourUs } from '../../base/model/partition.ts';
 import { reservedMeasurements } from '../../base/model/schema.ts';
 import { asGatewayError } from '../../base/errors/gateway-error.ts';
 import type { AlarmRecorder } from '../../base/telemetry/alarms.ts';
 import type { CounterRecorder, Metrics } from '../../base/telemetry/metrics.ts';
+import type { KeyTime } from '../keys/key-time.ts';
 
 export interface ReservedFilesDeps {
   readonly commits: {
     commit(proposal: CommitProposal, statistics: readonly []): Promise<number>;
     onEvent(listener: (event: CommitEvent) => void): void;
   };
-  readonly clock: Clock;
+  readonly keyTime: KeyTime;
   readonly alarms: AlarmRecorder;
   readonly metrics: Metrics;
 }
@@ -28,6 +29,7 @@ export interface ReservedFilesDeps {
 export interface ReservedFilesOptions {
   readonly letterBytesMax: number;
   readonly letterRowsMax: number;
+  readonly keyBytesMax: number;
   readonly keyRowsMax: number;
   readonly keyAgeUsMax: number;
 }
@@ -117,7 +119,9 @@ export class ReservedFiles {
   #add(file: FileFacts): boolean {
     const ids: readonly number[] = [deadLetters, idempotencyKeys, deadLetterReplays];
     if (!ids.includes(file.measurementId)) return false;
-    this.#files.set(file.id, keptOf(file));
+    const kept = keptOf(file);
+    this.#files.set(file.id, kept);
+    if (file.measurementId === idempotencyKeys) this.#deps.keyTime.passed(kept.lastUs);
     return true;
   }
 
@@ -128,18 +132,24 @@ export class ReservedFiles {
   }
 
   #excess(): readonly Kept[] {
-    const { letterBytesMax, letterRowsMax, keyRowsMax, keyAgeUsMax } = this.#options;
+    const { letterBytesMax, letterRowsMax } = this.#options;
     const letters = this.#of(deadLetters);
     const gone = excess(letters, letterBytesMax, letterRowsMax);
     const oldest = letters[gone.length];
     const marks = this.#of(deadLetterReplays).filter(
       ({ lsns }) => oldest !== undefined && lsns[1] < oldest.lsns[0],
     );
-    const oldUs = this.#deps.clock.wallUs() - keyAgeUsMax;
+    return [...gone, ...marks, ...this.#goneKeys()];
+  }
+
+  #goneKeys(): readonly Kept[] {
+    const { keyBytesMax, keyRowsMax, keyAgeUsMax } = this.#options;
     const keys = this.#of(idempotencyKeys);
-    const tooMany = new Set(excess(keys, Infinity, keyRowsMax));
-    const old = keys.filter((file) => file.lastUs < oldUs || tooMany.has(file));
-    return [...gone, ...marks, ...old];
+    // Without files of keys the time has nothing to begin at yet.
+    if (keys.length === 0) return [];
+    const oldUs = this.#deps.keyTime.nowUs() - keyAgeUsMax;
+    const tooMany = new Set(excess(keys, keyBytesMax, keyRowsMax));
+    return keys.filter((file) => file.lastUs < oldUs || tooMany.has(file));
   }
 
   #note(gone: readonly Kept[]): void {

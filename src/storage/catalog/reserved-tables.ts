@@ -41,11 +41,21 @@ export const deadLetters = {
   },
 } as const satisfies ReservedTable;
 
-/** Keys of requests, each in the WAL record of its request (commit-protocol P2). */
+/**
+ * Keys of requests, each in the WAL record of its request (commit-protocol P2). Their `time` is the
+ * one that they age by; `server_time` is the wall time in microseconds, for people.
+ */
 export const idempotencyKeys = {
   id: reservedMeasurements.idempotencyKeys,
   name: 'idempotency_keys',
-  columns: { scope: text, database: text, key: text, body: text, answer: text },
+  columns: {
+    scope: text,
+    database: text,
+    key: text,
+    body: text,
+    answer: text,
+    server_time: integer,
+  },
 } as const satisfies ReservedTable;
 
 /** Which dead letters were sent once more, each in the WAL record of what came of it. */

@@ -20,6 +20,9 @@ const segmentBytes = plan.journalSegmentBytes ?? decided.journal.segmentBytes;
 const config: Config = { ...decided, journal: { ...decided.journal, segmentBytes } };
 const commitOrder = plan.bug === undefined ? undefined : bugs[plan.bug].commitOrder;
 
+const shiftUs = (plan.wallShiftMs ?? 0) * 1000;
+const clock = { ...systemClock, wallUs: () => systemClock.wallUs() + shiftUs };
+
 const { logger, close } = openLog(config.log.level);
 const gateway = await startGateway(config, logger, {
   threads: {
@@ -30,7 +33,7 @@ const gateway = await startGateway(config, logger, {
     encoder: new URL('encoder-thread.ts', import.meta.url),
   },
   files: nodeFiles,
-  clock: systemClock,
+  clock,
   ...(commitOrder === undefined ? {} : { commitOrder }),
 });
 const stop = new Promise((resolve) => process.on('SIGTERM', resolve));

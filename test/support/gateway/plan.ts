@@ -39,6 +39,8 @@ export interface GatewayPlan {
   readonly kill?: KillPlan;
   readonly bug?: BugName;
   readonly journalSegmentBytes?: number;
+  /** How far the wall clock of the main thread is off. */
+  readonly wallShiftMs?: number;
 }
 
 const variable = 'RIG_PLAN';

@@ -120,6 +120,36 @@ t.test('its memory is bounded, answers included; the oldest go and are counted',
   t.end();
 });
 
+t.test('a million keys are remembered, and one more pushes out the oldest', (t) => {
+  const count = 1_000_000;
+  const table = new KeyTable({ entriesMax: count, bytesMax: 2 ** 27, ageUsMax: 86_400e6 });
+  const key = Buffer.alloc(16);
+  const body = Buffer.alloc(16, 7);
+  const put = (number: number) => {
+    // As even as a digest.
+    key.writeUInt32LE(Math.imul(number, 0x9e3779b1) >>> 0, 0);
+    key.writeUInt32LE(number, 4);
+    table.put(key, body, number, undefined);
+  };
+  const isKnown = (number: number, nowUs: number) => {
+    key.writeUInt32LE(Math.imul(number, 0x9e3779b1) >>> 0, 0);
+    key.writeUInt32LE(number, 4);
+    return table.find(key, body, nowUs) !== undefined;
+  };
+  for (let number = 0; number < count; number += 1) put(number);
+  t.equal(table.size, count);
+  t.equal(table.dropped, 0);
+  t.ok(isKnown(0, count) && isKnown(count / 2, count) && isKnown(count - 1, count));
+  put(count);
+  t.equal(table.size, count);
+  t.equal(table.dropped, 1);
+  t.notOk(isKnown(0, count), 'the oldest is forgotten');
+  t.ok(isKnown(1, count) && isKnown(count, count));
+  t.notOk(isKnown(count / 2, count / 2 + 86_400e6 + 1), 'and after a day those of their time');
+  t.equal(table.dropped, 1, 'which is no loss');
+  t.end();
+});
+
 t.test('what another table remembers is put behind what is here', (t) => {
   const older = new KeyTable(wide);
   older.put(digest('a'), digest('1'), 1, 'old');

@@ -10,6 +10,7 @@ import { Admission } from '../../../../src/ingest/admission.ts';
 import type { Decoded, Rejection } from '../../../../src/ingest/decode/types.ts';
 import { Door } from '../../../../src/ingest/door.ts';
 import type { WriteRequest } from '../../../../src/ingest/door-types.ts';
+import { KeyTime } from '../../../../src/ingest/keys/key-time.ts';
 import { RequestKeys } from '../../../../src/ingest/keys/request-keys.ts';
 import { SchemaRegistry } from '../../../../src/storage/catalog/schema-registry.ts';
 import { FakeClock, settled, smallBatch } from '../../../support/flush-fakes.ts';
@@ -67,6 +68,7 @@ async function compose(options: { isLoaded?: boolean; bad?: boolean } = {}) {
     {
       registry,
       clock,
+      time: new KeyTime(clock, undefined),
       metrics,
       salt: 'salt',
       yieldNow: settled,

@@ -4,6 +4,7 @@ import { GatewayError } from '../../../../src/base/errors/gateway-error.ts';
 import type { CommitEvent, CommitProposal, FileFacts } from '../../../../src/base/model/commit.ts';
 import { Metrics } from '../../../../src/base/telemetry/metrics.ts';
 import { ReservedFiles } from '../../../../src/ingest/letters/reserved-files.ts';
+import { KeyTime } from '../../../../src/ingest/keys/key-time.ts';
 import { FakeClock, settled } from '../../../support/flush-fakes.ts';
 
 const letters = 1;
@@ -56,11 +57,17 @@ function compose(seed: readonly FileFacts[]) {
           listener = call;
         },
       },
-      clock,
+      keyTime: new KeyTime(clock, undefined),
       metrics,
       alarms: { raise: (id) => raised.push(id), clear: () => undefined },
     },
-    { letterBytesMax: 350, letterRowsMax: 1000, keyRowsMax: 25, keyAgeUsMax: 86_400_000_000 },
+    {
+      letterBytesMax: 350,
+      letterRowsMax: 1000,
+      keyBytesMax: 5000,
+      keyRowsMax: 25,
+      keyAgeUsMax: 86_400_000_000,
+    },
     seed,
   );
   const removed = () => proposals.map(({ removes = [] }) => removes.map(({ id }) => id));
@@ -101,7 +108,7 @@ t.test('marks go when all letters that they may speak of are gone', async (t) =>
   t.same(removed(), [[1, 3, 4]]);
 });
 
-t.test('keys go by their number and by their age', async (t) => {
+t.test('keys go by their number, their bytes and their age', async (t) => {
   const { kept, show, removed, clock } = compose([
     file(1, keys, 100),
     file(2, keys, 200),
@@ -109,10 +116,27 @@ t.test('keys go by their number and by their age', async (t) => {
   ]);
   await kept.trim();
   t.same(removed(), [[1]], 'the newest stay');
-  clock.nowMs += 86_400_000;
+  clock.nowMs += 86_400_001;
   show({ kind: 'flush', adds: [file(4, keys, 400, { hours: [[1024, 0, 5]], rows: 1 })] });
   for (let turn = 0; turn < 5; turn += 1) await settled();
   t.same(removed().slice(1), [[2, 3]]);
+  const long = { hours: [[1024, 0, 6]], rows: 1, bytes: 4901 };
+  show({ kind: 'flush', adds: [file(5, keys, 500, long)] });
+  for (let turn = 0; turn < 5; turn += 1) await settled();
+  t.same(removed().slice(2), [[4]]);
+});
+
+t.test('no jump of the wall clock removes a key', async (t) => {
+  const files = [file(1, keys, 100), file(2, keys, 200)];
+  for (const jumpMs of [10, -1, -50].map((years) => years * 365 * 86_400_000)) {
+    const { kept, removed, clock } = compose(files);
+    clock.wallJumpMs += jumpMs;
+    await kept.trim();
+    t.same(removed(), []);
+    clock.nowMs += 25 * 3_600_000;
+    await kept.trim();
+    t.same(removed(), [[1, 2]], 'a day of running time does');
+  }
 });
 
 t.test(
