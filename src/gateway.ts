@@ -430,13 +430,10 @@ class RunningGateway implements Gateway {
     });
     status.feed(metrics);
     const databases = new Databases(registry, commits);
-    const seal = (id: number) => {
-      this.#intake.flusher.flush([id]);
-    };
     const admit = () => {
       this.#intake.door.admit();
     };
-    const tagNames = new TagNames({ registry, commits, admit, seal });
+    const tagNames = new TagNames({ registry, commits, admit });
     const letters = new DeadLetters({
       ask: (sql, parameters) => internalRows(this.#queries, sql, parameters),
       door: this.#intake.door,

@@ -23,8 +23,9 @@ const batchLength = 2 ** 20;
 const retryMs = 1000;
 
 function entryOf(file: FileFacts): FileEntry {
-  const { id, measurementId, path, hours, flags, columns } = file;
-  return { id, measurementId, path, hours, flags, columns };
+  const { id, measurementId, path, hours, flags, columns, namings } = file;
+  const named = namings === undefined ? {} : { namings };
+  return { id, measurementId, path, hours, flags, columns, ...named };
 }
 
 function changeOf(commit: Commit): FileChange {

@@ -10,6 +10,8 @@ export interface HotChunk {
   readonly measurementId: number;
   /** Then the chunk has the column `_seq` (base/model/versions.ts). */
   readonly hasIdentity: boolean;
+  /** As `ColumnBatch.namings`, of all rows; absent: 0. */
+  readonly namings?: number;
   /** Rows of one buffer share it; versions of a point in one buffer may lie in several chunks. */
   readonly bufferId: number;
   /** Ascending by hour. */

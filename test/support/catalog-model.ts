@@ -6,6 +6,7 @@ import type {
   CatalogState,
   ColumnAddition,
   Commit,
+  DatabaseTags,
   FileFacts,
 } from '../../src/base/model/commit.ts';
 
@@ -62,6 +63,7 @@ export function modelState(commits: readonly Commit[]): CatalogState {
     columns: modelColumns(commits),
     files,
     removed,
+    databaseTags: modelTags(commits),
     identified: [...new Set(commits.flatMap((commit) => commit.identified ?? []))].sort(byNumber),
     positions: positioned.map((id) => [
       id,
@@ -72,9 +74,18 @@ export function modelState(commits: readonly Commit[]): CatalogState {
   };
 }
 
+function modelTags(commits: readonly Commit[]): DatabaseTags[] {
+  const added = commits.flatMap((commit) => commit.databaseTags ?? []);
+  const databases = [...new Set(added.map(({ database }) => database))];
+  return databases.map((database) => {
+    const own = added.filter((each) => each.database === database);
+    return { database, tags: [...new Set(own.flatMap(({ tags }) => tags))] };
+  });
+}
+
 /**
  * A column has the kind that the last change of its logical column after its addition gave it, and
- * is columnar if any of them said so.
+ * is columnar if any of them said so, and a tag since what the last of them said.
  */
 function modelColumns(commits: readonly Commit[]): ColumnAddition[] {
   const all = commits.flatMap((commit, at) =>
@@ -90,7 +101,13 @@ function modelColumns(commits: readonly Commit[]): ColumnAddition[] {
       );
       const columnar = its.some((change) => change.columnar === true);
       const kind = its.at(-1)?.kind ?? column.kind;
-      return { ...column, kind, ...(columnar && { columnar: true as const }) };
+      const since = its.findLast(({ tagSince }) => tagSince !== undefined)?.tagSince;
+      return {
+        ...column,
+        kind,
+        ...(columnar && { columnar: true as const }),
+        ...(since !== undefined && { tagSince: since }),
+      };
     })
     .sort((a, b) => a.measurementId - b.measurementId || a.columnId - b.columnId);
 }

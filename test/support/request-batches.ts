@@ -153,8 +153,10 @@ const batchArbitrary: fc.Arbitrary<ColumnBatch> = fc
     database: text,
     measurement: text,
     hasIdentity: fc.boolean(),
+    named: fc.constantFrom({}, { namings: 1 }, { namings: 2 ** 32 - 1 }),
     rowCount: fc.integer({ min: 1, max: 12 }),
   })
+  .map(({ named, ...head }) => ({ ...head, ...named }))
   .chain((head) =>
     fc
       .record({

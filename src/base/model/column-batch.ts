@@ -40,6 +40,12 @@ export interface ColumnBatch {
    * (commit-protocol P17). Rows with and without identity never share a batch.
    */
   readonly hasIdentity: boolean;
+  /**
+   * How many namings the rows know of; absent: 0. A naming makes a tag of a column that rows with
+   * identity have as a field: it changes what tells points apart, so versions of a point never
+   * meet across one (commit-protocol P17). Columns bear the kind that these rows know.
+   */
+  readonly namings?: number;
   readonly rowCount: number;
   /** Microseconds since 1970 UTC. */
   readonly times: BigInt64Array;

@@ -38,6 +38,8 @@ export interface FileFacts {
   readonly seqMax: number;
   /** Ids of the physical columns in the file, ascending, as runs [first, last]. */
   readonly columns: readonly (readonly [number, number])[];
+  /** As `ColumnBatch.namings`; absent: 0. */
+  readonly namings?: number;
 }
 
 /** Smallest and largest value of a column in a file; strings cut to 64 bytes (max rounded up). */
@@ -79,6 +81,8 @@ export interface ColumnAddition {
   readonly sqlName: string;
   /** As `LogicalColumn.columnar`. */
   readonly columnar?: true;
+  /** As `LogicalColumn.tagSince`. */
+  readonly tagSince?: number;
   readonly name: string;
   readonly type: PhysicalType;
 }
@@ -91,6 +95,15 @@ export interface KindChange {
   readonly kind: ColumnKind;
   /** `LogicalColumn.columnar` from now on. */
   readonly columnar?: true;
+  /** `LogicalColumn.tagSince` from now on. */
+  readonly tagSince?: number;
+}
+
+/** Tags that the owner named for all measurements of a database, present and future (P17). */
+export interface DatabaseTags {
+  readonly database: string;
+  /** Spellings; never taken back. */
+  readonly tags: readonly string[];
 }
 
 export interface MeasurementAddition {
@@ -113,6 +126,8 @@ export interface CommitProposal {
    * from the next one on (P17). It stays so.
    */
   readonly identified?: readonly number[];
+  /** Added to those that the databases have. */
+  readonly databaseTags?: readonly DatabaseTags[];
   /** [measurement id, last LSN whose rows of it are all filed]; never falls. */
   readonly positions?: readonly (readonly [number, number])[];
   /** Highest LSN at or below which the log holds nothing that is not filed (P5). */
@@ -136,6 +151,8 @@ export interface CatalogState {
   readonly removed: readonly (FileFacts & { removedAt: number; reason: RemoveReason })[];
   /** Ascending ids of measurements whose owner named their tags. */
   readonly identified: readonly number[];
+  /** In the order in which the databases got their first. */
+  readonly databaseTags: readonly DatabaseTags[];
   readonly positions: readonly (readonly [number, number])[];
   readonly lowWater: number;
   readonly fileIdsTo: number;

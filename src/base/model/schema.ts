@@ -30,7 +30,17 @@ export interface LogicalColumn {
    * whatever columns come later. Never set while the kind is unknown, of which it is true anyway.
    */
   readonly columnar?: true;
+  /**
+   * The naming (see `ColumnBatch.namings`) from which on rows have it as a tag; absent: all rows
+   * have. Rows of earlier namings have it as a field.
+   */
+  readonly tagSince?: number;
   readonly parts: readonly PhysicalColumn[];
+}
+
+/** True if `column` is a tag of the rows that know of `namings` namings. */
+export function isTagAt({ kind, tagSince = 0 }: LogicalColumn, namings: number): boolean {
+  return kind === 'tag' && tagSince <= namings;
 }
 
 export interface MeasurementSchema {

@@ -240,9 +240,9 @@ function isOfPlace(error: unknown): boolean {
 
 function shown(chunk: Chunk, result: HotResult): HotChunk {
   const { measurementId, rows, path, from, to, columns } = chunk;
-  const { hasIdentity, bufferId } = rows;
+  const { hasIdentity, namings, bufferId } = rows;
   const { hours, repeatHours, doubledHours } = result;
   const rowCount = to - from;
   const versions = { hours, repeatHours, doubledHours };
-  return { measurementId, hasIdentity, bufferId, path, rowCount, columns, ...versions };
+  return { measurementId, hasIdentity, namings, bufferId, path, rowCount, columns, ...versions };
 }

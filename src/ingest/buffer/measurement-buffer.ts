@@ -1,8 +1,8 @@
 /**
  * What one flush will file: rows of one measurement from a contiguous range of LSNs
- * (commit-protocol P7). Rows with identity and rows without never share a file, so they are kept
- * apart here, but they are sealed and committed together: the flushed position is one number per
- * measurement.
+ * (commit-protocol P7). Rows with identity and rows without never share a file, nor do rows that
+ * different tags tell apart (P17), so they are kept apart here, but they are sealed and committed
+ * together: the flushed position is one number per measurement.
  */
 import type { ColumnBatch } from '../../base/model/column-batch.ts';
 import { assert } from '../../base/lib/assert.ts';
@@ -61,7 +61,7 @@ export class MeasurementBuffer {
     return this.#lastSeq;
   }
 
-  /** One or two row sets, at least one row each. */
+  /** One, rarely more row sets, at least one row each. */
   get sets(): readonly RowBuffer[] {
     return this.#sets;
   }
@@ -69,10 +69,12 @@ export class MeasurementBuffer {
   append(batch: ColumnBatch, firstSeq: number, scratch: CodeScratch): void {
     assert(!this.#sealed, 'rows enter a sealed buffer');
     assert(firstSeq > this.#lastSeq, 'rows enter a buffer out of order');
-    let set = this.#sets.find(({ hasIdentity }) => hasIdentity === batch.hasIdentity);
+    const { hasIdentity, namings = 0 } = batch;
+    let set = this.#sets.find(
+      (each) => each.hasIdentity === hasIdentity && each.namings === namings,
+    );
     if (set === undefined) {
-      const { measurementId, hasIdentity } = batch;
-      set = new RowBuffer(measurementId, hasIdentity, this.#firstSeq, this.#deps);
+      set = new RowBuffer(batch, this.#firstSeq, this.#deps);
       this.#sets.push(set);
     }
     const before = set.bytes;
@@ -125,7 +127,8 @@ export class MeasurementBuffer {
         next += 1;
         return { ...plan, fileId };
       });
-      return { hasIdentity: set.hasIdentity, rows: set.view(), files };
+      const { hasIdentity, namings } = set;
+      return { hasIdentity, namings, rows: set.view(), files };
     });
     const { measurementId, database, measurement } = this;
     const lsns = [this.#firstSeq, this.#lastSeq] as const;

@@ -28,6 +28,8 @@ export interface RowBufferDeps {
 export class RowBuffer implements MarkedRows {
   readonly measurementId: number;
   readonly hasIdentity: boolean;
+  /** As `ColumnBatch.namings`, of all rows. */
+  readonly namings: number;
   /** Of the measurement buffer that this is a part of; never given twice in one run. */
   readonly bufferId: number;
   #series: RowSeries | undefined;
@@ -45,9 +47,14 @@ export class RowBuffer implements MarkedRows {
   readonly #repeatHourRows = new Map<number, number>();
   readonly #deps: RowBufferDeps;
 
-  constructor(measurementId: number, hasIdentity: boolean, bufferId: number, deps: RowBufferDeps) {
+  constructor(
+    { measurementId, hasIdentity, namings = 0 }: ColumnBatch,
+    bufferId: number,
+    deps: RowBufferDeps,
+  ) {
     this.measurementId = measurementId;
     this.hasIdentity = hasIdentity;
+    this.namings = namings;
     this.bufferId = bufferId;
     this.#deps = deps;
     this.#memory = new RowMemory(deps.memory);

@@ -24,7 +24,7 @@ export interface Committer {
 
 export type SchemaChanges = Pick<
   CommitProposal,
-  'databases' | 'measurements' | 'columns' | 'kinds' | 'identified'
+  'databases' | 'measurements' | 'columns' | 'kinds' | 'identified' | 'databaseTags'
 >;
 
 /** The schema registry as the flusher sees it. */
@@ -47,6 +47,8 @@ export interface HotChunk {
   readonly measurementId: number;
   /** Then the chunk has the column `_seq` (base/model/versions.ts). */
   readonly hasIdentity: boolean;
+  /** As `ColumnBatch.namings`, of all rows. */
+  readonly namings: number;
   /** Rows of one buffer share it; versions of a point in one buffer may lie in several chunks. */
   readonly bufferId: number;
   readonly path: string;

@@ -29,13 +29,14 @@ export interface TagSet {
 /** A tag column: code + 1 by number of the series in this request, 0 where it lacks the tag. */
 class TagColumn {
   readonly ref: ColumnRef;
-  readonly dictionary = new DictionaryBuilder();
+  readonly dictionary: DictionaryBuilder;
   #codes = new Uint32Array(16);
   /** What `finish` gave. */
   #arrays: readonly Uint32Array[] = [];
 
-  constructor(ref: ColumnRef) {
+  constructor(ref: ColumnRef, dictionary = new DictionaryBuilder()) {
     this.ref = ref;
+    this.dictionary = dictionary;
   }
 
   set(local: number, code: number): void {
@@ -92,35 +93,55 @@ class TagColumn {
   }
 }
 
+/** Two columns of codes into one dictionary, of which a row has a value in one at most. */
+function interleaved(one: ColumnValues, other: ColumnValues, rowCount: number): ColumnValues {
+  const total = one.values.length + other.values.length;
+  const values = new Uint32Array(total);
+  const rows = new Uint32Array(total);
+  const places = [0, 0];
+  for (let count = 0; count < total; count += 1) {
+    const [at = 0, otherAt = 0] = places;
+    const row = one.rows?.[at] ?? rowCount;
+    const otherRow = other.rows?.[otherAt] ?? rowCount;
+    const from = row < otherRow ? one : other;
+    const place = row < otherRow ? at : otherAt;
+    values[count] = Number(from.values[place]);
+    rows[count] = Math.min(row, otherRow);
+    places[row < otherRow ? 0 : 1] = place + 1;
+  }
+  return { ...one, values, rows: total === rowCount ? undefined : rows };
+}
+
 /** Rows for which a column has room that did not stand in the first line. */
 const lateCapacity = 16;
 
+/** What all rows of a batch have in common. */
+export type BatchKind = Required<
+  Pick<ColumnBatch, 'measurementId' | 'database' | 'measurement' | 'hasIdentity' | 'namings'>
+>;
+
+/** Series of rows whose tags, if they have any, are put in cell by cell. */
+export const noSeries = 0;
+
 export class BatchBuilder {
-  readonly measurementId: number;
-  readonly database: string;
-  readonly measurement: string;
-  readonly hasIdentity: boolean;
+  readonly kind: BatchKind;
+  /** Differs from that of every other builder of the decoder. */
+  readonly serial: number;
+  /** False once rows of its measurement stand behind it: it takes no more. */
+  isOpen = true;
   rowCount = 0;
   #capacity: number;
   /** Microseconds, low half first. */
   #times: Int32Array;
   #seriesOfRow: Uint32Array;
-  #seriesCount = 0;
+  #seriesCount = noSeries;
   /** By id of the physical column. */
   readonly #fields: (ColumnBuilder | undefined)[] = [];
   readonly #tags: (TagColumn | undefined)[] = [];
 
-  constructor(
-    measurementId: number,
-    database: string,
-    measurement: string,
-    capacity: number,
-    hasIdentity = true,
-  ) {
-    this.measurementId = measurementId;
-    this.database = database;
-    this.measurement = measurement;
-    this.hasIdentity = hasIdentity;
+  constructor(kind: BatchKind, serial: number, capacity: number) {
+    this.kind = kind;
+    this.serial = serial;
     this.#capacity = capacity;
     this.#times = new Int32Array(capacity * 2);
     this.#seriesOfRow = new Uint32Array(capacity);
@@ -132,7 +153,8 @@ export class BatchBuilder {
     const known = this.#fields[id];
     if (known !== undefined) return known;
     // A column that comes late is likely sparse; many of those must not take room for every row.
-    const column = new ColumnBuilder(ref, this.rowCount === 0 ? this.#capacity : lateCapacity);
+    const capacity = this.rowCount === 0 ? this.#capacity : lateCapacity;
+    const column = new ColumnBuilder(ref, capacity, this.#dictionary(ref));
     while (this.#fields.length <= id) this.#fields.push(undefined);
     this.#fields[id] = column;
     return column;
@@ -140,8 +162,8 @@ export class BatchBuilder {
 
   /** Number of a series in this request; its tags have their columns by now. */
   enterSeries(series: TagSet): number {
-    const local = this.#seriesCount;
     this.#seriesCount += 1;
+    const local = this.#seriesCount;
     const { tags, tagSlots, values } = series;
     for (let index = 0; index < tagSlots.length; index += 1) {
       const ref = present(tagSlots[index]?.ref, 'column of a tag');
@@ -174,16 +196,21 @@ export class BatchBuilder {
     const columns: ColumnValues[] = [];
     for (let id = 0; id < Math.max(this.#fields.length, this.#tags.length); id += 1) {
       const tag = this.#tags[id];
-      if (tag !== undefined) columns.push(yield* tag.finish(this.#seriesOfRow, rowCount));
       const field = this.#fields[id];
-      if (field !== undefined) columns.push(field.finish(rowCount));
-      if (tag !== undefined || field !== undefined) yield;
+      if (tag === undefined && field === undefined) continue;
+      const ofSeries = tag && (yield* tag.finish(this.#seriesOfRow, rowCount));
+      const own = field?.finish(rowCount);
+      if (ofSeries === undefined || own === undefined) {
+        columns.push(present(ofSeries ?? own, 'column'));
+      } else {
+        columns.push(interleaved(ofSeries, own, rowCount));
+      }
+      yield;
     }
+    const { namings, ...kind } = this.kind;
     return {
-      measurementId: this.measurementId,
-      database: this.database,
-      measurement: this.measurement,
-      hasIdentity: this.hasIdentity,
+      ...kind,
+      ...(namings > 0 && { namings }),
       rowCount,
       times: new BigInt64Array(this.#times.buffer, 0, rowCount),
       columns,
@@ -198,11 +225,16 @@ export class BatchBuilder {
     for (const tag of this.#tags) tag?.free();
   }
 
+  /** A tag has one, whether it comes with series or cell by cell. */
+  #dictionary({ physical }: ColumnRef): DictionaryBuilder | undefined {
+    return this.#tags[physical.id]?.dictionary ?? this.#fields[physical.id]?.dictionary;
+  }
+
   #tagColumn(ref: ColumnRef): TagColumn {
     const { id } = ref.physical;
     const known = this.#tags[id];
     if (known !== undefined) return known;
-    const column = new TagColumn(ref);
+    const column = new TagColumn(ref, this.#dictionary(ref));
     while (this.#tags.length <= id) this.#tags.push(undefined);
     this.#tags[id] = column;
     return column;

@@ -9,6 +9,7 @@
 import type { ColumnRef } from '../../base/model/schema.ts';
 import { byteSpace, type ByteSpace } from './bytes.ts';
 import type { BatchBuilder } from './batch-builder.ts';
+import type { BatchOwner } from './request-batches.ts';
 import type { DaySet } from './request-days.ts';
 import { formCount } from './value-forms.ts';
 
@@ -45,7 +46,7 @@ export class TagSlot {
 export class MeasurementLayout {
   readonly name: string;
   /** Undefined until the registry took a row. */
-  measurementId: number | undefined = undefined;
+  owner: BatchOwner | undefined = undefined;
   firstField: FieldSlot | undefined = undefined;
   /** The builder of the request that used this layout last, and that request's serial number. */
   builder: BatchBuilder | undefined = undefined;

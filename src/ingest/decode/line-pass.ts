@@ -9,6 +9,7 @@ import { byteSpace, type ByteSpace } from './bytes.ts';
 import { LineScanner, type LineSerials, type ScanLimits } from './line-scanner.ts';
 import { LineSkipper } from './line-skipper.ts';
 import { RejectionList } from './rejection-list.ts';
+import { RequestBatches, type BuilderSerials } from './request-batches.ts';
 import { RequestDays } from './request-days.ts';
 import { RowPlacer } from './row-placer.ts';
 import type { SeriesCache, SeriesCaches } from './series-cache.ts';
@@ -47,6 +48,7 @@ export class LinePass {
   readonly #limits: ScanLimits;
   readonly #scanner: LineScanner;
   readonly #skipper: LineSkipper;
+  readonly #batches: RequestBatches;
   readonly #placer: RowPlacer;
   readonly #rejections: RejectionList;
   /** Looks at the body before its first line is read. */
@@ -64,7 +66,7 @@ export class LinePass {
     options: DecodeOptions,
     registry: RowAdmission,
     caches: SeriesCaches,
-    serials: LineSerials,
+    serials: LineSerials & BuilderSerials,
     request: number,
   ) {
     this.#options = options;
@@ -88,18 +90,21 @@ export class LinePass {
     this.#scanner = new LineScanner(this.#space, this.#cache, this.#time, this.#limits, serials);
     this.#skipper = new LineSkipper(bytes);
     this.#rejections = new RejectionList(this.#buffer.subarray(0, body.length));
+    this.#batches = new RequestBatches(options.database, serials);
     this.#placer = new RowPlacer({
       registry,
       database: options.database,
       cellsMax: options.cellsMax,
+      batches: this.#batches,
       days: new RequestDays(options.daysMax),
       line: this.#space,
       request,
     });
   }
 
-  get builders() {
-    return this.#placer.builders;
+  /** The batches, once the body is done; yields for pauses. */
+  finish(): Generator<undefined, readonly ColumnBatch[]> {
+    return this.#batches.finish();
   }
 
   /** A bounded piece of work; true when the body is done. */
@@ -138,7 +143,7 @@ export class LinePass {
       rejected: this.#rejections.finish(),
       rejectedLines: this.#rejections.lines,
       free: () => {
-        for (const builder of this.builders) builder.free();
+        this.#batches.free();
       },
       counters: { nanCells: 0, duplicateFields, cutTimeDigits, renamedCells, integersAsFloats },
     };

@@ -7,12 +7,12 @@
  * I1. A request that is refused whole leaves nothing in the registry: it is decided on trial first,
  *     and for good only when every line has its place.
  */
-import type { ColumnBatch } from '../../base/model/column-batch.ts';
 import type { RowAdmission } from '../../storage/catalog/row-admission.ts';
 import type { SchemaRegistry } from '../../storage/catalog/schema-registry.ts';
 import { SchemaTrial } from '../../storage/catalog/schema-trial.ts';
 import { LinePass } from './line-pass.ts';
 import type { LineSerials } from './line-scanner.ts';
+import type { BuilderSerials } from './request-batches.ts';
 import { SeriesCaches } from './series-cache.ts';
 import type { Decoded, DecodeOptions } from './types.ts';
 
@@ -32,7 +32,7 @@ const workMs = 4;
 export class LineDecoder {
   readonly #options: LineDecoderOptions;
   readonly #caches: SeriesCaches;
-  readonly #serials: LineSerials = { line: 0 };
+  readonly #serials: LineSerials & BuilderSerials = { line: 0, builder: 0 };
   #requests = 0;
 
   constructor(options: LineDecoderOptions) {
@@ -81,19 +81,12 @@ export class LineDecoder {
       while (!pass.step()) {
         if (monotonicMs() - startedMs >= workMs) await pause();
       }
-      const batches: ColumnBatch[] = [];
-      for (const builder of pass.builders) {
-        const columns = builder.finish();
-        for (;;) {
-          const step = columns.next();
-          if (step.done === true) {
-            batches.push(step.value);
-            break;
-          }
-          if (monotonicMs() - startedMs >= workMs) await pause();
-        }
+      const batches = pass.finish();
+      for (;;) {
+        const step = batches.next();
+        if (step.done === true) return pass.result(step.value);
+        if (monotonicMs() - startedMs >= workMs) await pause();
       }
-      return pass.result(batches);
     } finally {
       pass.release();
     }

@@ -7,11 +7,12 @@ import type { ColumnRef } from '../../base/model/schema.ts';
 import type { ColumnWish } from '../../storage/catalog/measurement-entry.ts';
 import type { RowAdmission } from '../../storage/catalog/row-admission.ts';
 import { present } from '../../base/lib/assert.ts';
-import { BatchBuilder } from './batch-builder.ts';
+import type { BatchBuilder } from './batch-builder.ts';
 import { byteSpace, type ByteSpace } from './bytes.ts';
 import type { ColumnBuilder } from './column-builder.ts';
 import type { FieldArrays } from './field-arrays.ts';
 import type { MeasurementLayout } from './layout.ts';
+import type { RequestBatches } from './request-batches.ts';
 import type { RequestDays } from './request-days.ts';
 import type { Series, SeriesCache } from './series-cache.ts';
 import { backslash, type Fault } from './series-parser.ts';
@@ -39,6 +40,8 @@ export interface PlacerOptions {
   readonly database: string;
   readonly cellsMax: number;
   readonly cells?: CellCount;
+  /** Those of the whole request. */
+  readonly batches: RequestBatches;
   /** Those of the whole request. */
   readonly days: RequestDays;
   readonly line: ByteSpace;
@@ -72,24 +75,21 @@ export class RowPlacer {
   readonly #days: RequestDays;
   readonly #line: ByteSpace;
   readonly #request: number;
-  readonly #builders = new Map<number, BatchBuilder>();
+  readonly #batches: RequestBatches;
   readonly #layouts = new Set<MeasurementLayout>();
   #unescaped: ByteSpace = byteSpace(new Uint8Array(64));
 
   constructor(options: PlacerOptions) {
-    const { registry, database, cellsMax, cells = { count: 0 }, days, line, request } = options;
+    const { registry, database, cellsMax, cells = { count: 0 } } = options;
+    const { batches, days, line, request } = options;
     this.#registry = registry;
     this.#database = database;
     this.#cellsMax = cellsMax;
     this.#cells = cells;
+    this.#batches = batches;
     this.#days = days;
     this.#line = line;
     this.#request = request;
-  }
-
-  /** Builders in order of first appearance. */
-  get builders(): readonly BatchBuilder[] {
-    return [...this.#builders.values()];
   }
 
   /** Takes the line that `scanner` read; undefined if it was taken. */
@@ -110,13 +110,14 @@ export class RowPlacer {
       if (refusal !== undefined) return refusal;
     }
     let { builder } = layout;
-    if (builder === undefined || !isOwn) {
+    const isCurrent = builder?.isOpen === true && builder.kind.namings === layout.owner?.namings;
+    if (builder === undefined || !isOwn || !isCurrent) {
       builder = this.#builderFor(layout, series, scanner);
       layout.days = days;
     }
-    if (series.request !== this.#request) {
+    if (series.builder !== builder.serial) {
       series.local = builder.enterSeries(series);
-      series.request = this.#request;
+      series.builder = builder.serial;
     }
     this.#putFields(scanner, builder, cache);
     builder.endRow(series.local, time.low, time.high);
@@ -166,7 +167,7 @@ export class RowPlacer {
     const { layout } = series;
     const admitted = this.#registry.admit(this.#database, layout.name, wishes);
     if ('reason' in admitted) return admitted;
-    layout.measurementId = admitted.entry.id;
+    layout.owner = admitted.entry;
     const { columns } = admitted;
     for (const [index, slot] of series.tagSlots.entries()) slot.ref = columns[index];
     if (!series.admitted) remember(series, cache);
@@ -178,16 +179,12 @@ export class RowPlacer {
   }
 
   #builderFor(layout: MeasurementLayout, series: Series, scanner: ScannedRow): BatchBuilder {
-    const id = present(layout.measurementId, 'id of an admitted measurement');
-    let builder = this.#builders.get(id);
-    if (builder === undefined) {
-      // Never more room than lines like this one can still come.
-      const lineBytes = series.length + scanner.fields.count * 4;
-      const linesMax = Math.ceil(this.#line.bytes.length / lineBytes);
-      const rows = Math.min(linesMax, Math.max(rowsFirst, layout.rowsLast));
-      builder = new BatchBuilder(id, this.#database, layout.name, rows);
-      this.#builders.set(id, builder);
-    }
+    const owner = present(layout.owner, 'owner of an admitted measurement');
+    // Never more room than lines like this one can still come.
+    const lineBytes = series.length + scanner.fields.count * 4;
+    const linesMax = Math.ceil(this.#line.bytes.length / lineBytes);
+    const rows = Math.min(linesMax, Math.max(rowsFirst, layout.rowsLast));
+    const builder = this.#batches.builder(owner, true, rows);
     layout.builder = builder;
     layout.builderRequest = this.#request;
     this.#layouts.add(layout);

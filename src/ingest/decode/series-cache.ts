@@ -20,8 +20,8 @@ export class Series {
   readonly values: ByteSpace;
   /** The series of the line that followed last time. */
   next: Series | undefined = undefined;
-  /** The request that used it last, and the number of the series in that request. */
-  request = 0;
+  /** The batch builder that used it last, by its serial, and the number of the series in it. */
+  builder = 0;
   local = 0;
   /** True once the registry gave columns for all its tags. */
   admitted = false;
@@ -47,7 +47,7 @@ export class Series {
 
   /** True if other series brought columns for all its tags. */
   get hasColumns(): boolean {
-    if (this.layout.measurementId === undefined) return false;
+    if (this.layout.owner === undefined) return false;
     for (const { ref } of this.tagSlots) if (ref === undefined) return false;
     return true;
   }

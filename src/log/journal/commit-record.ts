@@ -12,6 +12,7 @@ import type {
   CatalogState,
   ColumnAddition,
   CommitProposal,
+  DatabaseTags,
   FileFacts,
   FileRemoval,
   KindChange,
@@ -40,13 +41,15 @@ export function encodeCommit(proposal: CommitProposal): Uint8Array {
     databases: mapped(proposal.databases, (name) => name),
     measurements: mapped(proposal.measurements, measurementToJson),
     columns: mapped(proposal.columns, columnToJson),
-    kinds: mapped(proposal.kinds, ({ measurementId, logical, kind, columnar }) => ({
+    kinds: mapped(proposal.kinds, ({ measurementId, logical, kind, columnar, tagSince }) => ({
       measurement: measurementId,
       logical,
       kind,
       columnar,
+      tagSince,
     })),
     identified: mapped(proposal.identified, (id) => id),
+    databaseTags: mapped(proposal.databaseTags, tagsToJson),
     positions: mapped(proposal.positions, ([id, lsn]) => [id, lsn]),
     lowWater: proposal.lowWater,
     fileIdsTo: proposal.fileIdsTo,
@@ -70,6 +73,7 @@ export function encodeSnapshot(state: CatalogState): Uint8Array {
       reason: file.reason,
     })),
     identified: mapped(state.identified, (id) => id),
+    databaseTags: mapped(state.databaseTags, tagsToJson),
     positions: state.positions,
     lowWater: state.lowWater,
     fileIdsTo: state.fileIdsTo,
@@ -134,11 +138,16 @@ function fileToJson(file: FileFacts): Record<string, unknown> {
     part: file.part,
     seqMax: file.seqMax,
     columns: file.columns,
+    namings: file.namings,
   };
 }
 
 function measurementToJson({ id, database, name }: MeasurementAddition): Record<string, unknown> {
   return { id, database, name };
+}
+
+function tagsToJson({ database, tags }: DatabaseTags): Record<string, unknown> {
+  return { database, tags };
 }
 
 function columnToJson(column: ColumnAddition): Record<string, unknown> {
@@ -150,6 +159,7 @@ function columnToJson(column: ColumnAddition): Record<string, unknown> {
     spelling: column.spelling,
     sqlName: column.sqlName,
     columnar: column.columnar,
+    tagSince: column.tagSince,
     name: column.name,
     type: column.type,
   };
@@ -164,6 +174,7 @@ function decodeState(fields: Fields): CatalogState {
     files: fields.list('files', fileFromJson) ?? [],
     removed: fields.list('removed', removedFromJson) ?? [],
     identified: fields.numbers('identified') ?? [],
+    databaseTags: fields.list('databaseTags', tagsFromJson) ?? [],
     positions: fields.pairs('positions') ?? [],
     lowWater: fields.number('lowWater'),
     fileIdsTo: fields.number('fileIdsTo'),
@@ -190,6 +201,8 @@ function decodeProposal(kind: CommitKind, fields: Fields): CommitProposal {
   if (kinds !== undefined) proposal.kinds = kinds;
   const identified = fields.numbers('identified');
   if (identified !== undefined) proposal.identified = identified;
+  const databaseTags = fields.list('databaseTags', tagsFromJson);
+  if (databaseTags !== undefined) proposal.databaseTags = databaseTags;
   const positions = fields.pairs('positions');
   if (positions !== undefined) proposal.positions = positions;
   if (fields.has('lowWater')) proposal.lowWater = fields.number('lowWater');
@@ -212,6 +225,7 @@ function fileFacts(fields: Fields): FileFacts {
     part: fields.pair('part'),
     seqMax: fields.number('seqMax'),
     columns: fields.pairs('columns') ?? [],
+    ...fields.optional('namings'),
   };
 }
 
@@ -259,6 +273,7 @@ function columnFromJson(json: unknown): ColumnAddition {
     spelling: fields.text('spelling'),
     sqlName: fields.text('sqlName'),
     ...fields.mark('columnar'),
+    ...fields.optional('tagSince'),
     name: fields.text('name'),
     type: fields.oneOf('type', physicalTypes),
   };
@@ -273,9 +288,17 @@ function kindFromJson(json: unknown): KindChange {
     logical: fields.number('logical'),
     kind: fields.oneOf('kind', columnKinds),
     ...fields.mark('columnar'),
+    ...fields.optional('tagSince'),
   };
   fields.end();
   return change;
+}
+
+function tagsFromJson(json: unknown): DatabaseTags {
+  const fields = new Fields(json, 'tags of a database');
+  const added = { database: fields.text('database'), tags: fields.strings('tags') ?? [] };
+  fields.end();
+  return added;
 }
 
 function pairFromJson(json: unknown): readonly [number, number] {
@@ -346,6 +369,11 @@ class Fields {
     if (!this.has(key)) return {};
     if (this.#take(key) !== true) throw this.#malformed(key);
     return { [key]: true } as { readonly [key in K]?: true };
+  }
+
+  /** A number that may be missing. */
+  optional<K extends string>(key: K): { readonly [key in K]?: number } {
+    return this.has(key) ? ({ [key]: this.number(key) } as { readonly [key in K]: number }) : {};
   }
 
   pair(key: string): readonly [number, number] {

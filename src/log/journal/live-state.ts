@@ -16,6 +16,7 @@ import type {
   ColumnAddition,
   Commit,
   CommitProposal,
+  DatabaseTags,
   FileFacts,
   KindChange,
   MeasurementAddition,
@@ -31,6 +32,7 @@ export const emptyState: CatalogState = {
   files: [],
   removed: [],
   identified: [],
+  databaseTags: [],
   positions: [],
   lowWater: 0,
   fileIdsTo: 0,
@@ -63,6 +65,7 @@ export class LiveState {
   readonly #files = new Map<number, FileFacts>();
   readonly #removed = new Map<number, RemovedFile>();
   readonly #identified = new Set<number>();
+  readonly #databaseTags = new Map<string, Set<string>>();
   readonly #positions = new Map<number, number>();
   #commit: number;
   #lowWater: number;
@@ -80,6 +83,7 @@ export class LiveState {
     const removed = [...state.removed].sort((a, b) => a.removedAt - b.removedAt);
     for (const file of removed) this.#removed.set(file.id, file);
     for (const id of state.identified) this.#identified.add(id);
+    for (const each of state.databaseTags) this.#addTags(each);
     for (const [id, lsn] of state.positions) this.#positions.set(id, lsn);
   }
 
@@ -192,6 +196,7 @@ export class LiveState {
     for (const addition of commit.columns ?? []) this.#addColumn(addition);
     for (const change of commit.kinds ?? []) this.#changeKind(change);
     for (const id of commit.identified ?? []) this.#identified.add(id);
+    for (const each of commit.databaseTags ?? []) this.#addTags(each);
     for (const [id, lsn] of commit.positions ?? []) {
       this.#positions.set(id, Math.max(lsn, this.position(id)));
     }
@@ -226,6 +231,9 @@ export class LiveState {
       files: [...this.#files.values()].sort(byId),
       removed: [...this.#removed.values()].sort(byId),
       identified: [...this.#identified].sort((a, b) => a - b),
+      databaseTags: Array.from(this.#databaseTags, ([database, tags]) => {
+        return { database, tags: [...tags] };
+      }),
       positions: [...this.#positions].sort((a, b) => a[0] - b[0]),
       lowWater: this.#lowWater,
       fileIdsTo: this.#fileIdsTo,
@@ -273,12 +281,17 @@ export class LiveState {
     }
   }
 
-  #changeKind({ measurementId, logical, kind, columnar }: KindChange): void {
+  #changeKind({ measurementId, logical, ...change }: KindChange): void {
     const columns = this.#columns.get(measurementId);
     for (const [id, column] of columns ?? []) {
-      if (column.logical !== logical) continue;
-      columns?.set(id, { ...column, kind, ...(columnar === true && { columnar }) });
+      if (column.logical === logical) columns?.set(id, { ...column, ...change });
     }
+  }
+
+  #addTags({ database, tags }: DatabaseTags): void {
+    const known = this.#databaseTags.get(database) ?? new Set<string>();
+    for (const tag of tags) known.add(tag);
+    this.#databaseTags.set(database, known);
   }
 
   #remove(id: number, removedAt: number, reason: RemovedFile['reason']): void {

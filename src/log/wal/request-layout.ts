@@ -44,7 +44,7 @@ export const sectionHeader = {
   bytes: 40,
 } as const;
 
-export const sectionFlags = { hasIdentity: 1 } as const;
+export const sectionFlags = { hasIdentity: 1, namingsGiven: 2 } as const;
 
 export const columnFlags = {
   sparse: 1,

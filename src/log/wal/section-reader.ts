@@ -46,13 +46,18 @@ export class SectionReader {
     const rowCount = bytes.readUInt32LE(start + sectionHeader.rowCount);
     const columnCount = bytes.readUInt16LE(start + sectionHeader.columnCount);
     const flags = bytes[start + sectionHeader.flags] as number;
-    if (flags > sectionFlags.hasIdentity || bytes[start + sectionHeader.zero] !== 0) {
+    if (
+      flags > (sectionFlags.hasIdentity | sectionFlags.namingsGiven) ||
+      bytes[start + sectionHeader.zero] !== 0
+    ) {
       throw badRecord('unknown section flags', start);
     }
     if (rowCount === 0) throw badRecord('section without rows', start);
     const database = this.#takeName(bytes.readUInt16LE(start + sectionHeader.databaseBytes));
     const measurement = this.#takeName(bytes.readUInt16LE(start + sectionHeader.measurementBytes));
     const times = new BigInt64Array(this.#buffer, this.#takeEight(rowCount), rowCount);
+    const isNamed = (flags & sectionFlags.namingsGiven) !== 0;
+    const named = isNamed ? { namings: this.#takeLong() } : {};
     const columns: ColumnValues[] = [];
     for (let index = 0; index < columnCount; index++) columns.push(this.#column(rowCount));
     this.#finish();
@@ -60,7 +65,8 @@ export class SectionReader {
       measurementId: bytes.readUInt32LE(start + sectionHeader.measurementId),
       database,
       measurement,
-      hasIdentity: flags === sectionFlags.hasIdentity,
+      hasIdentity: (flags & sectionFlags.hasIdentity) !== 0,
+      ...named,
       rowCount,
       times,
       columns,

@@ -32,6 +32,8 @@ function dictionaryBytes(dictionary: StringDictionary): number {
   return dictionary.offsets[dictionary.count] ?? 0;
 }
 
+const namingsOf = ({ namings = 0 }: ColumnBatch) => namings;
+
 function addColumnSize(size: SectionSize, values: ColumnValues, rowCount: number): void {
   const { column, rows, dictionary } = values;
   const { name, type } = column.physical;
@@ -76,6 +78,7 @@ export function sectionSize(batch: ColumnBatch): SectionSize {
     fourCount: 0,
     byteCount: 0,
   };
+  if (namingsOf(batch) > 0) size.descriptorBytes += 4;
   for (const column of batch.columns) addColumnSize(size, column, batch.rowCount);
   return size;
 }
@@ -114,7 +117,10 @@ export class SectionWriter {
     bytes.writeUInt32LE(batch.measurementId, start + sectionHeader.measurementId);
     bytes.writeUInt32LE(batch.rowCount, start + sectionHeader.rowCount);
     bytes.writeUInt16LE(batch.columns.length, start + sectionHeader.columnCount);
-    bytes[start + sectionHeader.flags] = batch.hasIdentity ? sectionFlags.hasIdentity : 0;
+    const isNamed = namingsOf(batch) > 0;
+    bytes[start + sectionHeader.flags] =
+      (batch.hasIdentity ? sectionFlags.hasIdentity : 0) |
+      (isNamed ? sectionFlags.namingsGiven : 0);
     bytes.writeUInt16LE(this.#putName(batch.database), start + sectionHeader.databaseBytes);
     bytes.writeUInt16LE(this.#putName(batch.measurement), start + sectionHeader.measurementBytes);
     bytes.writeUInt32LE(size.nameBytes, start + sectionHeader.nameBytes);
@@ -124,6 +130,7 @@ export class SectionWriter {
     bytes.writeUInt32LE(size.descriptorBytes, start + sectionHeader.descriptorBytes);
     new BigInt64Array(this.#buffer, this.#eight, batch.rowCount).set(batch.times);
     this.#eight += batch.rowCount * 8;
+    if (isNamed) this.#putLong(namingsOf(batch));
     for (const column of batch.columns) this.#column(column);
     return end;
   }

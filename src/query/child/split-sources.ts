@@ -1,6 +1,7 @@
 /**
  * Which files and hot chunks of a measurement a scan reads as they are, and which it merges because
- * they may hold several versions of a point (commit-protocol P20). Pure.
+ * they may hold several versions of a point (commit-protocol P20). Who asks gives sources whose
+ * points are told apart by the same tags. Pure.
  *
  * I1. What no repeat of the scanned time touches is read plainly, as if there were no repeats.
  * I2. All versions of a point in the scanned time are merged together, or there is only one.

@@ -26,9 +26,30 @@ export interface TableScan {
   readonly lists: ReadonlyMap<string, readonly string[]>;
 }
 
+interface TagSetSources {
+  readonly namings: number;
+  readonly files: readonly FileEntry[];
+  readonly hot: readonly HotFile[];
+}
+
+/** The sources by the tags that tell their points apart: versions never meet across these (P17). */
+function byTagSet({ schema, files, hot }: TableParts): readonly TagSetSources[] {
+  const namings = new Set([0]);
+  for (const { tagSince } of schema.columns) namings.add(tagSince ?? 0);
+  if (namings.size === 1) return [{ namings: 0, files, hot }];
+  const ascending = [...namings].sort((a, b) => a - b);
+  const tagSetOf = ({ namings: known = 0 }: FileEntry | HotFile) =>
+    ascending.findLast((each) => each <= known);
+  return ascending.map((each) => ({
+    namings: each,
+    files: files.filter((file) => tagSetOf(file) === each),
+    hot: hot.filter((chunk) => tagSetOf(chunk) === each),
+  }));
+}
+
 /** @param firstVariable number of the first variable that no other table of the query has */
 export function tableScan(parts: TableParts, firstVariable: number): TableScan {
-  const { schema, files, hot, columns, range, tags, dataDirectory } = parts;
+  const { schema, columns, range, tags, dataDirectory } = parts;
   const lists = new Map<string, string[]>();
   const grouped = (sources: readonly RowSource[]): readonly FileGroup[] => {
     const groups = new Map<string, { group: FileGroup; paths: string[] }>();
@@ -44,11 +65,16 @@ export function tableScan(parts: TableParts, firstVariable: number): TableScan {
     }
     return Array.from(groups.values(), ({ group }) => group);
   };
-  const split = splitSources(files, hot, range, dataDirectory);
+  const splits = byTagSet(parts).map(({ namings, files, hot }) => {
+    return { namings, ...splitSources(files, hot, range, dataDirectory) };
+  });
   const sources = {
-    plain: grouped(split.plain),
-    older: grouped(split.older),
-    versions: grouped(split.versions),
+    plain: grouped(splits.flatMap(({ plain }) => plain)),
+    merges: splits
+      .filter(({ versions }) => versions.length > 0)
+      .map(({ namings, older, versions }) => {
+        return { namings, older: grouped(older), versions: grouped(versions) };
+      }),
   };
   return { scan: buildScan(schema, sources, columns, { range, tags }), lists };
 }

@@ -24,6 +24,8 @@ export interface FileEntry {
   readonly flags: number;
   /** Ids of its physical columns as runs [first, last]. */
   readonly columns: readonly (readonly [number, number])[];
+  /** As `ColumnBatch.namings`, of all rows; absent: 0. */
+  readonly namings?: number;
 }
 
 export type SeedLine = FileEntry;
@@ -57,6 +59,8 @@ export interface HotFile {
   /** Physical columns that it may hold. */
   readonly columnIds: readonly number[];
   readonly hasIdentity: boolean;
+  /** As `FileEntry.namings`. */
+  readonly namings?: number;
   /** Chunks of one buffer share it. */
   readonly bufferId: number;
   readonly hours: readonly HourSpan[];

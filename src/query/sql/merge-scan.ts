@@ -1,8 +1,9 @@
 /**
  * The branch of a scan that merges versions of points (commit-protocol P19, P20). Pure.
  *
- * I1. A point is its series and time: the values of all physical tag columns of the measurement,
- *     where null and empty text are the same absent tag, and the microsecond.
+ * I1. A point is its series and time: the values of all physical columns that are tags by the
+ *     schema of its rows' own file, where null and empty text are the same absent tag, and the
+ *     microsecond. What became a tag later is a field here.
  * I2. Merging is by logical column: the newest version with a value in any part supplies all parts.
  * I3. Of the query's conditions only those on time and tags come in here: a version that breaks one
  *     on a field still hides the older one that would not.
@@ -14,7 +15,12 @@
  * Inside, columns have names of their own: t (time), k (key: part of a tag), f (field), p (part of
  * a field that the query names), v (version).
  */
-import type { LogicalColumn, MeasurementSchema, PhysicalColumn } from '../../base/model/schema.ts';
+import {
+  isTagAt,
+  type LogicalColumn,
+  type MeasurementSchema,
+  type PhysicalColumn,
+} from '../../base/model/schema.ts';
 import { foldName } from '../../base/model/names.ts';
 import { versionColumn } from '../../base/model/versions.ts';
 import {
@@ -24,7 +30,7 @@ import {
   shownTime,
   sourceSql,
   type FileGroup,
-  type ScanSources,
+  type MergeSources,
   type TimeRange,
 } from './scan-terms.ts';
 import type { NamedPart } from './scan-columns.ts';
@@ -71,10 +77,10 @@ function textBounds(
   });
 }
 
-function termsOf({ schema, shown, parts, tags: bounds }: MergeTarget): Terms {
-  const tags = schema.columns.filter((column) => column.kind === 'tag');
+function termsOf({ schema, shown, parts, tags: bounds }: MergeTarget, namings: number): Terms {
+  const tags = schema.columns.filter((column) => isTagAt(column, namings));
   const asked = new Set([...shown, ...parts.map(({ column }) => column)]);
-  const fields = [...asked].filter((column) => column.kind !== 'tag');
+  const fields = [...asked].filter((column) => !isTagAt(column, namings));
   return {
     keys: tags.flatMap((column) => column.parts),
     bounds: textBounds(tags, bounds),
@@ -148,9 +154,9 @@ function overlaidSql(older: string, newest: string, { keys, fields }: Terms): st
 }
 
 /** The rows of `older` and `versions`, one a point, as the scan shows them. */
-export function mergeSql(target: MergeTarget, { older, versions }: ScanSources): string {
+export function mergeSql(target: MergeTarget, { namings, older, versions }: MergeSources): string {
   const { shown, parts, range } = target;
-  const terms = termsOf(target);
+  const terms = termsOf(target, namings);
   const newest = newestSql(versions, terms, range);
   const points =
     older.length === 0 ? newest : overlaidSql(rowsSql(older, terms, range, []), newest, terms);

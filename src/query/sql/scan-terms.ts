@@ -16,6 +16,14 @@ export interface FileGroup {
 export interface ScanSources {
   /** Rows that are their point's only version. */
   readonly plain: readonly FileGroup[];
+  /** No point has versions in two of these: other tags tell the points of each apart. */
+  readonly merges: readonly MergeSources[];
+}
+
+/** Rows that may be versions of each other. */
+export interface MergeSources {
+  /** Tags are those that the rows of so many namings know (`isTagAt`). */
+  readonly namings: number;
   /** Rows of points that stand once among them; `versions` may hold newer versions of them. */
   readonly older: readonly FileGroup[];
   /** Rows with the version column; any number of a point. */

@@ -6,7 +6,8 @@
  * the engine never looks into files to learn their columns, and one odd file cannot change a type.
  * Parts of a logical column are shown as one: whole numbers of both kinds as DECIMAL(20,0), whole
  * numbers with floats as DOUBLE. Sources that may hold several versions of a point are one more
- * branch (merge-scan.ts); where there are none, the text knows nothing of versions.
+ * branch (merge-scan.ts), or one for each set of tags that tells their points apart; where there
+ * are none, the text knows nothing of versions.
  */
 import type { MeasurementSchema } from '../../base/model/schema.ts';
 import { foldName } from '../../base/model/names.ts';
@@ -66,8 +67,8 @@ export function buildScan(
   const branches = sources.plain.map(
     (group) => `${select(shownTime('"time"'), group.columnIds)} ${sourceSql(group, range)}`,
   );
-  if (sources.versions.length > 0) {
-    branches.push(mergeSql({ schema, shown, parts, range, tags }, sources));
+  for (const merge of sources.merges) {
+    branches.push(mergeSql({ schema, shown, parts, range, tags }, merge));
   }
   if (branches.length === 0) {
     branches.push(`${select('CAST(NULL AS TIMESTAMP)', new Set())} WHERE false`);

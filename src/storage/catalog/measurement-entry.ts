@@ -11,13 +11,14 @@
 import { assert, present } from '../../base/lib/assert.ts';
 import type { ColumnAddition } from '../../base/model/commit.ts';
 import { ColumnNames, foldName } from '../../base/model/names.ts';
-import type {
-  ColumnKind,
-  ColumnRef,
-  LogicalColumn,
-  MeasurementSchema,
-  PhysicalColumn,
-  PhysicalType,
+import {
+  isTagAt,
+  type ColumnKind,
+  type ColumnRef,
+  type LogicalColumn,
+  type MeasurementSchema,
+  type PhysicalColumn,
+  type PhysicalType,
 } from '../../base/model/schema.ts';
 import {
   basePart,
@@ -44,6 +45,15 @@ export interface Refusal {
   readonly wish?: number;
 }
 
+/** Where a measurement is. */
+export interface MeasurementPlace {
+  readonly id: number;
+  readonly database: string;
+  readonly name: string;
+  /** Tags named for all measurements of the database; the set grows. */
+  readonly databaseTags: ReadonlySet<string>;
+}
+
 /** `fits`: the column stands. `adds`: one physical column would be made. */
 export type WishOutlook = 'fits' | 'adds' | Refusal;
 
@@ -51,6 +61,7 @@ export class MeasurementEntry {
   readonly id: number;
   readonly database: string;
   readonly name: string;
+  readonly #databaseTags: ReadonlySet<string>;
   readonly #pending: PendingChanges;
   readonly #names: ColumnNames;
   /** Undefined: lost by a damaged journal. */
@@ -65,30 +76,22 @@ export class MeasurementEntry {
   readonly #placed = new Map<string, number>();
   #schema: MeasurementSchema | undefined;
   #identified = false;
+  #namings = 0;
 
-  constructor(
-    id: number,
-    database: string,
-    name: string,
-    pending: PendingChanges,
-    names = new ColumnNames(),
-  ) {
-    this.id = id;
-    this.database = database;
-    this.name = name;
+  constructor(place: MeasurementPlace, pending: PendingChanges, names = new ColumnNames()) {
+    this.id = place.id;
+    this.database = place.database;
+    this.name = place.name;
+    this.#databaseTags = place.databaseTags;
     this.#pending = pending;
     this.#names = names;
   }
 
   /** The same measurement, which grows apart from this one and reports to `pending`. */
   copy(pending: PendingChanges): MeasurementEntry {
-    const copy = new MeasurementEntry(
-      this.id,
-      this.database,
-      this.name,
-      pending,
-      this.#names.copy(),
-    );
+    const { id, database, name } = this;
+    const place = { id, database, name, databaseTags: this.#databaseTags };
+    const copy = new MeasurementEntry(place, pending, this.#names.copy());
     copy.#columns.push(...this.#columns);
     copy.#refs.push(...this.#refs);
     addAll(copy.#bySpelling, this.#bySpelling);
@@ -96,12 +99,29 @@ export class MeasurementEntry {
     addAll(copy.#refsByName, this.#refsByName);
     addAll(copy.#placed, this.#placed);
     copy.#identified = this.#identified;
+    copy.#namings = this.#namings;
     return copy;
   }
 
   /** True if the owner named the tags: rows of dialects that name none have identity too (P17). */
   get identified(): boolean {
-    return this.#identified;
+    return this.#identified || this.#databaseTags.size > 0;
+  }
+
+  /** As `ColumnBatch.namings`, of the rows that are decided now. */
+  get namings(): number {
+    return this.#namings;
+  }
+
+  /** Rows that know of `namings` namings stand in a file or in the log. */
+  raiseNamings(namings: number): void {
+    this.#namings = Math.max(this.#namings, namings);
+  }
+
+  /** Spellings of all tags: those with a column, then those named for the database. */
+  get tags(): readonly string[] {
+    const own = this.schema.columns.filter(({ kind }) => kind === 'tag');
+    return [...new Set([...own.map(({ spelling }) => spelling), ...this.#databaseTags])];
   }
 
   /** The owner named the tags; pending until a commit holds it. */
@@ -118,13 +138,22 @@ export class MeasurementEntry {
 
   /** Why the column of that spelling cannot be a tag for dialects that name none. */
   tagProblem(spelling: string): string | undefined {
+    // Where such columns went they stay, also beside a tag that another dialect brought.
+    for (const type of ['string', 'double', 'boolean'] as const) {
+      const placed = this.#placed.get(kindlessKey(type, spelling));
+      const problem = placed === undefined ? undefined : placedProblem(this.#at(placed));
+      if (problem !== undefined) return problem;
+    }
     if (this.#bySpelling.has(keyOf('tag', spelling))) return undefined;
     if (this.#bySpelling.has(keyOf('field', spelling))) return `column "${spelling}" is a field`;
+    const isKnown = this.#bySpelling.has(keyOf('unknown', spelling));
+    return isKnown ? undefined : this.#likeProblem(spelling);
+  }
+
+  /** Makes a tag of the column of that spelling, if there is one, which has no problem. */
+  nameTag(spelling: string): void {
     const unknown = this.#bySpelling.get(keyOf('unknown', spelling));
-    if (unknown === undefined) return this.#likeProblem(spelling);
-    const { parts } = this.#at(unknown);
-    const other = parts.find(({ type }) => type !== 'string');
-    return other && `column "${spelling}" holds ${other.type} values; tags are strings`;
+    if (unknown !== undefined) this.#setKind(unknown, 'tag');
   }
 
   /**
@@ -178,20 +207,39 @@ export class MeasurementEntry {
   column(wish: ColumnWish): ColumnRef | Refusal {
     const found = this.#find(wish);
     if (typeof found === 'object') return found;
-    const index = found ?? this.#addLogical(wish.kind, wish.spelling, undefined);
-    const kind = this.#at(index).kind;
+    const index = found ?? this.#addLogical(this.#kindOf(wish), wish.spelling, undefined);
+    const { kind } = this.#at(index);
     if (kind === 'unknown' && wish.kind !== 'unknown') this.#setKind(index, wish.kind);
     if (wish.kind === 'unknown') this.#settle(index, kindlessKey(wish.form, wish.spelling));
     return this.#partFor(index, wish.form) ?? this.#addPart(index, wish.form);
   }
 
-  /** Learns a column as a WAL record names it, and returns it with its id. */
-  adopt(ref: ColumnRef): ColumnRef {
+  /**
+   * Learns a column as a WAL record names it, and returns it with its id and as the record's rows
+   * have it: of a tag that they do not know as one the kind is unknown.
+   * @param namings those that the rows know of; undefined for rows without identity
+   */
+  adopt(ref: ColumnRef, namings?: number): ColumnRef {
+    const adopted = this.#adopt(ref, namings ?? 0);
+    if (namings === undefined || adopted.kind !== 'tag') return adopted;
+    const index = present(this.#bySqlName.get(adopted.sqlName), adopted.sqlName);
+    if (isTagAt(this.#at(index), namings)) return adopted;
+    if (ref.kind !== 'tag') return { ...adopted, kind: 'unknown' };
+    // A record of a later naming came before this one: the column was a tag by then.
+    this.#putSince(index, namings);
+    this.#decide(index, 'tag', true);
+    return adopted;
+  }
+
+  #adopt(ref: ColumnRef, namings: number): ColumnRef {
     const known = this.#refsByName.get(ref.physical.name);
     if (known === undefined) {
+      const isNew = !this.#bySqlName.has(ref.sqlName);
       const index =
         this.#bySqlName.get(ref.sqlName) ?? this.#addLogical(ref.kind, ref.spelling, ref.sqlName);
-      this.#raise(index, ref);
+      // Rows of earlier namings, which may follow, can have it as a field.
+      if (isNew && ref.kind === 'tag' && namings > 0) this.#putSince(index, namings);
+      this.#raise(index, ref, namings);
       return this.#addPhysical(index, ref.physical.name, ref.physical.type);
     }
     assert(
@@ -200,15 +248,16 @@ export class MeasurementEntry {
         `${ref.physical.type} in the log`,
     );
     if (known.kind === ref.kind && known.columnar === ref.columnar) return known;
-    this.#raise(present(this.#bySqlName.get(known.sqlName), known.sqlName), ref);
+    this.#raise(present(this.#bySqlName.get(known.sqlName), known.sqlName), ref, namings);
     return present(this.#refsByName.get(ref.physical.name), ref.physical.name);
   }
 
   /** Takes a column as the catalog has it; nothing becomes pending. Called in order of ids. */
   restore(addition: ColumnAddition): void {
-    const { logical, kind, spelling, sqlName, columnId } = addition;
+    const { logical, kind, spelling, sqlName, columnId, columnar, tagSince } = addition;
     if (this.#columns[logical] === undefined) this.#putLogical(logical, kind, spelling, sqlName);
-    if (addition.columnar === true) this.#change(logical, kind, true);
+    if (tagSince !== undefined) this.#putSince(logical, tagSince);
+    if (columnar === true) this.#change(logical, kind, true);
     assert(
       this.#columns[logical]?.sqlName === sqlName && this.#refs[columnId] === undefined,
       `column ${columnId} of ${this.name} contradicts another one`,
@@ -222,13 +271,15 @@ export class MeasurementEntry {
 
   /** Index of the logical column that a wish goes to, undefined if it needs a new one. */
   #find(wish: ColumnWish): number | undefined | Refusal {
-    const { kind, spelling, form } = wish;
-    const kinds: readonly ColumnKind[] =
-      kind === 'unknown' ? ['unknown', 'tag', 'field'] : [kind, 'unknown'];
-    if (kind === 'unknown') {
+    const { spelling, form } = wish;
+    if (wish.kind === 'unknown') {
       const placed = this.#placed.get(kindlessKey(form, spelling));
       if (placed !== undefined) return placed;
     }
+    const kind = this.#kindOf(wish);
+    if (kind === 'tag' && form !== 'string') return this.#conflict(wish, 'string');
+    const kinds: readonly ColumnKind[] =
+      kind === 'unknown' ? ['unknown', 'tag', 'field'] : [kind, 'unknown'];
     let refused: LogicalColumn | undefined;
     for (const each of kinds) {
       const index = this.#bySpelling.get(keyOf(each, spelling));
@@ -240,7 +291,18 @@ export class MeasurementEntry {
       if (each === kind) break;
     }
     if (refused === undefined) return undefined;
-    return { kind: 'conflict', reason: conflictText(this.name, spelling, form, refused) };
+    return this.#conflict(wish, refused.parts[0]?.type ?? 'double');
+  }
+
+  #conflict({ spelling, form }: ColumnWish, existing: PhysicalType): Refusal {
+    return { kind: 'conflict', reason: conflictText(this.name, spelling, form, existing) };
+  }
+
+  /** Tags that are named for columns whose sender names no kinds are asked for by all of these. */
+  #kindOf({ kind, spelling }: ColumnWish): ColumnKind {
+    if (kind !== 'unknown' || !this.identified) return kind;
+    const isTag = this.#databaseTags.has(spelling) || this.#bySpelling.has(keyOf('tag', spelling));
+    return isTag ? 'tag' : kind;
   }
 
   #partFor(index: number, form: ValueForm): ColumnRef | undefined {
@@ -278,6 +340,7 @@ export class MeasurementEntry {
     const id = this.#refs.length;
     const ref = this.#pushPhysical(index, { id, name, type });
     const { kind, spelling, sqlName, columnar } = ref;
+    const { tagSince } = this.#at(index);
     this.#pending.addColumn({
       measurementId: this.id,
       columnId: id,
@@ -286,6 +349,7 @@ export class MeasurementEntry {
       spelling,
       sqlName,
       ...(columnar === true && { columnar }),
+      ...(tagSince !== undefined && { tagSince }),
       name,
       type,
     });
@@ -318,26 +382,40 @@ export class MeasurementEntry {
   }
 
   /** Takes over what a WAL record says of a column. */
-  #raise(index: number, { kind, columnar = undefined }: ColumnRef): void {
+  #raise(index: number, { kind, columnar = undefined }: ColumnRef, namings: number): void {
     const known = this.#at(index);
     const isNamed = kind !== 'unknown' && known.kind === 'unknown';
     const isColumnar = columnar === true || (kind === 'unknown' && known.kind !== 'unknown');
-    if (isNamed) this.#setKind(index, kind);
+    if (isNamed) this.#setKind(index, kind, namings);
     else if (isColumnar && known.columnar !== true) this.#decide(index, known.kind, true);
   }
 
-  /** `unknown` becomes `kind`; columns without kinds have come and will go here. */
-  #setKind(index: number, kind: ColumnKind): void {
+  /**
+   * `unknown` becomes `kind`; columns without kinds have come and will go here. Where rows with
+   * identity may have had it as a field, a tag is one from the next naming on.
+   * @param namings the number of that naming, where a WAL record says it
+   */
+  #setKind(index: number, kind: ColumnKind, namings?: number): void {
     const { spelling } = this.#at(index);
     this.#bySpelling.delete(keyOf('unknown', spelling));
     this.#bySpelling.set(keyOf(kind, spelling), index);
+    const since = namings ?? (this.identified ? this.#namings + 1 : 0);
+    if (kind === 'tag' && since > 0) this.#putSince(index, since);
     this.#decide(index, kind, true);
+  }
+
+  #putSince(index: number, tagSince: number): void {
+    this.#columns[index] = { ...this.#at(index), tagSince };
+    this.#schema = undefined;
+    this.raiseNamings(tagSince);
   }
 
   /** As `#change`, and for commits to say. */
   #decide(index: number, kind: ColumnKind, columnar: true): void {
     this.#change(index, kind, columnar);
-    this.#pending.setKind({ measurementId: this.id, logical: index, kind, columnar });
+    const { tagSince } = this.#at(index);
+    const since = tagSince === undefined ? {} : { tagSince };
+    this.#pending.setKind({ measurementId: this.id, logical: index, kind, columnar, ...since });
   }
 
   #change(index: number, kind: ColumnKind, columnar: true): void {
@@ -356,6 +434,13 @@ export class MeasurementEntry {
     const key = kindlessKey(type, spelling);
     if (!this.#placed.has(key)) this.#placed.set(key, index);
   }
+}
+
+/** Why a column to which columns without kinds go cannot be a tag. */
+function placedProblem({ kind, spelling, parts }: LogicalColumn): string | undefined {
+  if (kind === 'field') return `column "${spelling}" is a field`;
+  const other = parts.find(({ type }) => type !== 'string');
+  return other && `column "${spelling}" holds ${other.type} values; tags are strings`;
 }
 
 function refOf(column: LogicalColumn, physical: PhysicalColumn): ColumnRef {

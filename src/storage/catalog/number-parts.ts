@@ -86,9 +86,9 @@ export function conflictText(
   measurement: string,
   spelling: string,
   form: ValueForm,
-  column: LogicalColumn,
+  type: PhysicalType,
 ): string {
-  const existing = typeWords[column.parts[0]?.type ?? 'double'];
+  const existing = typeWords[type];
   return (
     `field type conflict: input field "${spelling}" on measurement "${measurement}" is type ${formWords[form]}, ` +
     `already exists as type ${existing}`

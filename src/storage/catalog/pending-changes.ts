@@ -16,7 +16,7 @@ import type {
 /** The part of a proposal that concerns names and columns; empty lists are left out. */
 export type SchemaChanges = Pick<
   CommitProposal,
-  'databases' | 'measurements' | 'columns' | 'kinds' | 'identified'
+  'databases' | 'measurements' | 'columns' | 'kinds' | 'identified' | 'databaseTags'
 >;
 
 export class PendingChanges {
@@ -25,11 +25,12 @@ export class PendingChanges {
   readonly #columns = new Map<number, ColumnAddition[]>();
   readonly #kinds = new Map<number, Map<number, KindChange>>();
   readonly #identified = new Set<number>();
+  readonly #databaseTags = new Map<string, Set<string>>();
 
   /** True if commits hold all that the registry knows. */
   get isEmpty(): boolean {
     const named = [this.#databases, this.#measurements, this.#columns];
-    const sizes = [...named, this.#kinds, this.#identified];
+    const sizes = [...named, this.#kinds, this.#identified, this.#databaseTags];
     return sizes.every(({ size }) => size === 0);
   }
 
@@ -58,7 +59,12 @@ export class PendingChanges {
     this.#identified.add(measurementId);
   }
 
-  /** All databases, and what concerns those measurements. Changes nothing here. */
+  addDatabaseTag(database: string, tag: string): void {
+    const known = this.#databaseTags.get(database) ?? new Set<string>();
+    this.#databaseTags.set(database, known.add(tag));
+  }
+
+  /** All databases with their tags, and what concerns those measurements. Changes nothing here. */
   offer(measurementIds: Iterable<number>): SchemaChanges {
     const measurements: MeasurementAddition[] = [];
     const columns: ColumnAddition[] = [];
@@ -71,12 +77,16 @@ export class PendingChanges {
       kinds.push(...(this.#kinds.get(id)?.values() ?? []));
       if (this.#identified.has(id)) identified.push(id);
     }
+    const databaseTags = Array.from(this.#databaseTags, ([database, tags]) => {
+      return { database, tags: [...tags] };
+    });
     return {
       ...(this.#databases.size > 0 && { databases: [...this.#databases] }),
       ...(measurements.length > 0 && { measurements }),
       ...(columns.length > 0 && { columns }),
       ...(kinds.length > 0 && { kinds }),
       ...(identified.length > 0 && { identified }),
+      ...(databaseTags.length > 0 && { databaseTags }),
     };
   }
 
@@ -94,10 +104,16 @@ export class PendingChanges {
       if (rest.length === 0) this.#columns.delete(id);
       else this.#columns.set(id, rest);
     }
-    for (const { measurementId, logical, kind, columnar } of commit.kinds ?? []) {
+    for (const { database, tags } of commit.databaseTags ?? []) {
+      const known = this.#databaseTags.get(database);
+      for (const tag of tags) known?.delete(tag);
+      if (known?.size === 0) this.#databaseTags.delete(database);
+    }
+    for (const { measurementId, logical, kind, columnar, tagSince } of commit.kinds ?? []) {
       const known = this.#kinds.get(measurementId);
       const pending = known?.get(logical);
-      if (pending?.kind === kind && pending.columnar === columnar) known?.delete(logical);
+      const isSame = pending?.kind === kind && pending.columnar === columnar;
+      if (isSame && pending.tagSince === tagSince) known?.delete(logical);
       if (known?.size === 0) this.#kinds.delete(measurementId);
     }
   }
@@ -108,5 +124,6 @@ export class PendingChanges {
     this.#columns.clear();
     this.#kinds.clear();
     this.#identified.clear();
+    this.#databaseTags.clear();
   }
 }

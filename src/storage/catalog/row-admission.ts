@@ -43,6 +43,8 @@ export interface SchemaView {
   readonly databaseCount: number;
   readonly measurementCount: number;
   hasDatabase(name: string): boolean;
+  /** Tags named for all measurements of a database; the set grows. */
+  databaseTags(database: string): ReadonlySet<string>;
   /** The senders' measurement of that name if there is one; never `_internal`. */
   peek(database: string, name: string): MeasurementEntry | undefined;
   /** Makes a measurement that the rules allow, with its database. */
@@ -86,6 +88,14 @@ export function databaseProblem(view: SchemaView, name: string): Refusal | undef
   }
   if (view.databaseCount < databasesMax) return undefined;
   return { kind: 'cap', reason: `max databases exceeded: ${databasesMax}` };
+}
+
+/** Why no column of any measurement can be a tag of that name; undefined if one can. */
+export function tagNameProblem({ options }: SchemaView, name: string): Refusal | undefined {
+  const reason = nameProblem('tag key', name, options.nameBytesMax);
+  if (reason !== undefined) return { kind: 'parse', reason };
+  if (foldName(name) !== timeFolded) return undefined;
+  return { kind: 'conflict', reason: `invalid tag key: "${name}" is the time of a row` };
 }
 
 /** Why a measurement cannot be made; undefined if it can. */

@@ -27,6 +27,7 @@ import {
   admitRow,
   databaseProblem,
   measurementProblem,
+  tagNameProblem,
   type Admitted,
   type RowAdmission,
   type SchemaRegistryOptions,
@@ -48,6 +49,8 @@ export class SchemaRegistry implements SchemaView, RowAdmission {
   readonly #pending = new PendingChanges();
   readonly #databases = new Map<string, Map<string, MeasurementEntry>>();
   readonly #byId = new Map<number, MeasurementEntry>();
+  /** Tags named for all measurements of a database, by database. */
+  readonly #databaseTags = new Map<string, Set<string>>();
   #nextId = firstMeasurementId;
   #generation = 0;
 
@@ -67,9 +70,13 @@ export class SchemaRegistry implements SchemaView, RowAdmission {
     this.#pending.clear();
     this.#databases.clear();
     this.#byId.clear();
+    this.#databaseTags.clear();
     this.#nextId = firstMeasurementId;
     this.#generation += 1;
     for (const name of state.databases) this.#databases.set(name, new Map());
+    for (const { database, tags } of state.databaseTags) {
+      for (const tag of tags) this.#tagsOf(database).add(tag);
+    }
     for (const { id, database, name } of state.measurements) this.#insert(id, database, name);
     this.#addReserved();
     const columns = [...state.columns].sort(
@@ -77,6 +84,9 @@ export class SchemaRegistry implements SchemaView, RowAdmission {
     );
     for (const column of columns) this.#byId.get(column.measurementId)?.restore(column);
     for (const id of state.identified) this.#byId.get(id)?.restoreIdentity();
+    for (const { measurementId, namings = 0 } of state.files) {
+      if (namings > 0) this.#byId.get(measurementId)?.raiseNamings(namings);
+    }
     this.#addReservedColumns();
     this.#nextId = Math.max(this.#nextId, highestMeasurementId(state) + 1);
   }
@@ -151,6 +161,10 @@ export class SchemaRegistry implements SchemaView, RowAdmission {
     return this.#databases.get(database)?.get(name);
   }
 
+  databaseTags(database: string): ReadonlySet<string> {
+    return this.#tagsOf(database);
+  }
+
   /** Makes a measurement, and its database, without asking the rules. */
   create(database: string, name: string, id = this.#nextId): MeasurementEntry {
     if (!this.#databases.has(database)) this.#addDatabase(database);
@@ -195,6 +209,37 @@ export class SchemaRegistry implements SchemaView, RowAdmission {
   }
 
   /**
+   * The owner names tags of all measurements of a database, present and future, which is made if it
+   * is new. All or nothing. Returns the ids of its measurements, or why not.
+   */
+  nameDatabaseTags(database: string, tags: readonly string[]): readonly number[] | Refusal {
+    const refusal = this.#tagsProblem(database, tags) ?? this.createDatabase(database);
+    if (refusal !== undefined) return refusal;
+    const entries = [...(this.#databases.get(database)?.values() ?? [])];
+    const known = this.#tagsOf(database);
+    const added = tags.filter((tag) => !known.has(tag));
+    for (const entry of entries) for (const tag of added) entry.nameTag(tag);
+    for (const tag of added) {
+      known.add(tag);
+      this.#pending.addDatabaseTag(database, tag);
+    }
+    return entries.map(({ id }) => id);
+  }
+
+  #tagsProblem(database: string, tags: readonly string[]): Refusal | undefined {
+    for (const tag of tags) {
+      const refusal = tagNameProblem(this, tag);
+      if (refusal !== undefined) return refusal;
+      for (const entry of this.#databases.get(database)?.values() ?? []) {
+        const reason = entry.tagProblem(tag);
+        if (reason === undefined) continue;
+        return { kind: 'conflict', reason: `measurement "${entry.name}": ${reason}` };
+      }
+    }
+    return undefined;
+  }
+
+  /**
    * Learns the names and columns of a WAL record and returns it with the ids of its columns; the
    * values are not touched. Records are given in LSN order, after `load`.
    */
@@ -219,10 +264,14 @@ export class SchemaRegistry implements SchemaView, RowAdmission {
       this.#byId.get(measurementId) ??
       this.#databases.get(database)?.get(measurement) ??
       this.create(database, measurement, measurementId);
-    const columns = batch.columns.map((column) => ({
-      ...column,
-      column: entry.adopt(column.column),
-    }));
+    const { hasIdentity, namings = 0 } = batch;
+    entry.raiseNamings(namings);
+    const columns = batch.columns.map((column) => {
+      // Only in a measurement whose tags are named can rows with identity have such a column.
+      if (hasIdentity && column.column.kind === 'unknown') entry.identify();
+      const adopted = entry.adopt(column.column, hasIdentity ? namings : undefined);
+      return { ...column, column: adopted };
+    });
     return { ...batch, measurementId: entry.id, columns };
   }
 
@@ -231,13 +280,20 @@ export class SchemaRegistry implements SchemaView, RowAdmission {
   }
 
   #insert(id: number, database: string, name: string): MeasurementEntry {
-    const entry = new MeasurementEntry(id, database, name, this.#pending);
+    const place = { id, database, name, databaseTags: this.#tagsOf(database) };
+    const entry = new MeasurementEntry(place, this.#pending);
     const siblings = this.#databases.get(database) ?? new Map<string, MeasurementEntry>();
     siblings.set(name, entry);
     this.#databases.set(database, siblings);
     this.#byId.set(id, entry);
     this.#nextId = Math.max(this.#nextId, id + 1);
     return entry;
+  }
+
+  #tagsOf(database: string): Set<string> {
+    const tags = this.#databaseTags.get(database) ?? new Set<string>();
+    this.#databaseTags.set(database, tags);
+    return tags;
   }
 
   #addDatabase(name: string): void {

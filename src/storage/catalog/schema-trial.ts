@@ -76,6 +76,10 @@ export class SchemaTrial implements SchemaView, RowAdmission {
     return this.#newDatabases.has(name) || this.#registry.hasDatabase(name);
   }
 
+  databaseTags(database: string): ReadonlySet<string> {
+    return this.#registry.databaseTags(database);
+  }
+
   peek(database: string, name: string): MeasurementEntry | undefined {
     const tried = this.#entries.get(database)?.get(name);
     if (tried !== undefined) return tried;
@@ -87,7 +91,9 @@ export class SchemaTrial implements SchemaView, RowAdmission {
   create(database: string, name: string): MeasurementEntry {
     if (!this.hasDatabase(database)) this.#newDatabases.add(database);
     this.#lastId -= 1;
-    const draft = new MeasurementEntry(this.#lastId, database, name, this.#pending);
+    const databaseTags = this.databaseTags(database);
+    const place = { id: this.#lastId, database, name, databaseTags };
+    const draft = new MeasurementEntry(place, this.#pending);
     this.#pending.addMeasurement({ id: this.#lastId, database, name });
     this.#drafts.push(draft);
     this.#put(draft);

@@ -2,7 +2,7 @@
  * Tag columns that the owner names for dialects that name none (columnar MessagePack): from the
  * next row on such rows have identity, so that a point that comes again is one point
  * (commit-protocol P17). Naming only adds: a named tag stays one, and rows that are there stay as
- * they are. Durable before the answer. Main thread.
+ * they are; what tells them apart stays too. Durable before the answer. Main thread.
  */
 import { GatewayError } from '../../base/errors/gateway-error.ts';
 import type { CommitClient } from '../../log/journal/commit-client.ts';
@@ -16,8 +16,6 @@ export interface TagNamesDeps {
    * have its rows, and its id, in the log: they would go to another one.
    */
   admit(): void;
-  /** Ends the measurement's open buffer: rows of one buffer are told apart by the same tags. */
-  seal(measurementId: number): void;
 }
 
 export class TagNames {
@@ -29,7 +27,7 @@ export class TagNames {
 
   /**
    * Names tags of a measurement, which is made if it is new. Resolves, once a commit holds that,
-   * with the spellings of all its tags.
+   * with the spellings of all its tags, those of its database among them.
    * @throws HF_PARAMETER if one cannot be a tag, and then names none; HF_RECOVERING and what else
    * refuses writes; HF_COMMIT_REFUSED, HF_COMMIT_THREAD_LOST
    */
@@ -38,14 +36,33 @@ export class TagNames {
     measurement: string,
     tags: readonly string[],
   ): Promise<readonly string[]> {
-    const { registry, commits, seal, admit } = this.#deps;
+    const { registry, admit } = this.#deps;
     admit();
     const named = registry.nameTags(database, measurement, tags);
     if ('reason' in named) throw new GatewayError('HF_PARAMETER', named.reason);
-    seal(named.id);
-    const changes = registry.takeChanges([named.id]);
-    const isNew = changes.identified ?? changes.kinds ?? changes.columns;
-    if (isNew !== undefined) await commits.commit({ kind: 'schema', ...changes }, []);
-    return named.schema.columns.filter(({ kind }) => kind === 'tag').map((tag) => tag.spelling);
+    await this.#commit([named.id]);
+    return named.tags;
+  }
+
+  /**
+   * Names tags of all measurements of a database, present and future; it is made if it is new.
+   * Resolves, once a commit holds that, with the spellings of all that are named for it.
+   * @throws as `name`
+   */
+  async nameForAll(database: string, tags: readonly string[]): Promise<readonly string[]> {
+    const { registry, admit } = this.#deps;
+    admit();
+    const named = registry.nameDatabaseTags(database, tags);
+    if ('reason' in named) throw new GatewayError('HF_PARAMETER', named.reason);
+    await this.#commit(named);
+    return [...registry.databaseTags(database)];
+  }
+
+  /** What an earlier call left to commit rides along, so that a repeated one is durable too. */
+  async #commit(measurementIds: readonly number[]): Promise<void> {
+    const { registry, commits } = this.#deps;
+    const changes = registry.takeChanges(measurementIds);
+    if (Object.keys(changes).length === 0) return;
+    await commits.commit({ kind: 'schema', ...changes }, []);
   }
 }

@@ -153,7 +153,9 @@ async function encodeFile(context: FileContext, compression: Compression, writer
   const flags = flagsOf(context);
   const seqMax = highestSeq(context);
   const { measurementId, database, measurement, lsns } = job;
-  const shared = { measurementId, rows: file.rows, lsns, part, flags, seqMax, hours };
+  const { namings = 0 } = context.set;
+  const named = namings > 0 ? { namings } : {};
+  const shared = { measurementId, rows: file.rows, lsns, part, flags, seqMax, hours, ...named };
   const names = { database, measurement };
   const footer = { ...shared, ...names, fileId: file.fileId, supersedes: [], columns };
   const parts = withFooterFacts(encoded, footer);

@@ -25,6 +25,8 @@ export interface FooterFacts {
   readonly hours: readonly HourSpan[];
   readonly supersedes: readonly number[];
   readonly rows: number;
+  /** As `ColumnBatch.namings`. */
+  readonly namings?: number;
   /** Columns of the file after `time`, in file order. */
   readonly columns: readonly ColumnRef[];
 }
@@ -51,8 +53,8 @@ function checkOf(values: ReadonlyMap<string, string>): string {
 }
 
 function keyValues(facts: FooterFacts): readonly (readonly [string, string])[] {
-  const { fileId, rows, lsns, part, flags, seqMax, hours, supersedes } = facts;
-  const file = { id: fileId, rows, lsns, part, flags, seqMax, hours, supersedes };
+  const { fileId, rows, lsns, part, flags, seqMax, hours, supersedes, namings } = facts;
+  const file = { id: fileId, rows, lsns, part, flags, seqMax, hours, supersedes, namings };
   const measurement = {
     id: facts.measurementId,
     database: facts.database,
@@ -146,6 +148,7 @@ interface FileJson {
   seqMax: number;
   hours: HourSpan[];
   supersedes: number[];
+  namings?: number;
 }
 
 function factsOf(path: string, rows: number, values: ReadonlyMap<string, string>): FooterFacts {

@@ -40,6 +40,8 @@ export interface PlannedFile {
 /** Rows with or without identity; they never share a file (P17). */
 export interface FlushSet {
   readonly hasIdentity: boolean;
+  /** As `ColumnBatch.namings`. */
+  readonly namings?: number;
   readonly rows: RowSet;
   /** One that holds no row once versions are merged is not made. */
   readonly files: readonly PlannedFile[];

@@ -5,13 +5,13 @@
  *
  * I1. The rows that fit are kept; a row with a value that fits no column is refused, and alone.
  */
-import type { ColumnBatch, ColumnValues } from '../../../base/model/column-batch.ts';
+import type { ColumnValues } from '../../../base/model/column-batch.ts';
 import { freeMemory } from '../../../base/lib/free-memory.ts';
 import { present } from '../../../base/lib/assert.ts';
-import type { MeasurementEntry } from '../../../storage/catalog/measurement-entry.ts';
 import type { Admitted, RowAdmission } from '../../../storage/catalog/row-admission.ts';
-import { BatchBuilder } from '../batch-builder.ts';
+import { noSeries } from '../batch-builder.ts';
 import { ColumnBuilder } from '../column-builder.ts';
+import type { RequestBatches } from '../request-batches.ts';
 import type { RequestDays } from '../request-days.ts';
 import type { CellCount } from '../row-placer.ts';
 import type { Fault } from '../series-parser.ts';
@@ -74,6 +74,8 @@ export interface ColumnarOptions {
   /** Those of the whole request. */
   readonly days: RequestDays;
   readonly cells: CellCount;
+  /** Those of the whole request. */
+  readonly batches: RequestBatches;
 }
 
 export class ColumnarPlacer {
@@ -81,26 +83,16 @@ export class ColumnarPlacer {
   nanCells = 0;
   cutTimeDigits = 0;
   integersAsFloats = 0;
-  readonly batches: ColumnBatch[] = [];
   readonly #options: ColumnarOptions;
-  /** By measurement and whether their rows have identity; see `keyOf`. */
-  readonly #joined = new Map<string, BatchBuilder>();
-  readonly #finished: BatchBuilder[] = [];
   readonly #owned: { free(): void }[] = [];
 
   constructor(options: ColumnarOptions) {
     this.#options = options;
   }
 
-  /** Joined batches that are still open. */
-  get builders(): readonly BatchBuilder[] {
-    return [...this.#joined.values()];
-  }
-
-  /** Gives the memory of all batches back. */
+  /** Gives the memory of batches of their own back. */
   free(): void {
     for (const each of this.#owned) each.free();
-    for (const builder of [...this.builders, ...this.#finished]) builder.free();
   }
 
   /**
@@ -180,9 +172,9 @@ export class ColumnarPlacer {
   /** A batch of the arrays that the item was read into. */
   *#placeOwn(item: StagedItem, { entry }: Admitted): Generator<undefined> {
     const { rowCount } = item;
+    const { batches } = this.#options;
     // With the columns: while it gives way the owner may name tags that these rows have not.
-    const hasIdentity = item.namesTags || entry.identified;
-    this.#close(keyOf(entry.id, hasIdentity));
+    const { namings, ...kind } = batches.kind(entry, item.namesTags || entry.identified);
     const columns: ColumnValues[] = [];
     this.#owned.push(item);
     for (const stage of item.stages) {
@@ -206,11 +198,9 @@ export class ColumnarPlacer {
       for (const builder of builders.values()) columns.push(builder.finish(rowCount));
       yield;
     }
-    this.batches.push({
-      measurementId: entry.id,
-      database: this.#options.database,
-      measurement: entry.name,
-      hasIdentity,
+    batches.add({
+      ...kind,
+      ...(namings > 0 && { namings }),
       rowCount,
       times: this.#times(item),
       columns: columns.sort((a, b) => a.column.physical.id - b.column.physical.id),
@@ -237,7 +227,9 @@ export class ColumnarPlacer {
     { entry }: Admitted,
     left: Uint8Array | undefined,
   ): Generator<undefined> {
-    const builder = this.#builder(entry, item);
+    const room = Math.max(joinedRowsFirst, item.rowCount);
+    const hasIdentity = item.namesTags || entry.identified;
+    const builder = this.#options.batches.builder(entry, hasIdentity, room);
     const offset = builder.rowCount;
     for (const stage of item.stages) {
       this.integersAsFloats += yield* stage.pour((ref) => builder.field(ref), offset, left);
@@ -247,41 +239,13 @@ export class ColumnarPlacer {
     const nowHigh = Math.floor(now / twoTo32);
     for (let row = 0; row < item.rowCount; row += 1) {
       if (left?.[row] === 1) continue;
-      if (times === undefined) builder.endRow(0, (now - nowHigh * twoTo32) | 0, nowHigh);
-      else builder.endRow(0, times[row * 2] ?? 0, times[row * 2 + 1] ?? 0);
+      if (times === undefined) builder.endRow(noSeries, (now - nowHigh * twoTo32) | 0, nowHigh);
+      else builder.endRow(noSeries, times[row * 2] ?? 0, times[row * 2 + 1] ?? 0);
       if (row % 16_384 === 16_383) yield;
     }
     item.free();
   }
-
-  #builder({ id, name, identified }: MeasurementEntry, item: StagedItem): BatchBuilder {
-    const hasIdentity = item.namesTags || identified;
-    const key = keyOf(id, hasIdentity);
-    const known = this.#joined.get(key);
-    if (known !== undefined) return known;
-    const room = Math.max(joinedRowsFirst, item.rowCount);
-    const builder = new BatchBuilder(id, this.#options.database, name, room, hasIdentity);
-    this.#joined.set(key, builder);
-    return builder;
-  }
-
-  /** Ends the joined batch of a measurement, so that its rows stand before those to come. */
-  #close(key: string): void {
-    const builder = this.#joined.get(key);
-    if (builder === undefined) return;
-    this.#joined.delete(key);
-    this.#finished.push(builder);
-    const columns = builder.finish();
-    for (;;) {
-      const step = columns.next();
-      if (step.done !== true) continue;
-      this.batches.push(step.value);
-      return;
-    }
-  }
 }
-
-const keyOf = (measurementId: number, hasIdentity: boolean) => `${measurementId} ${hasIdentity}`;
 
 /** Those that a row which is not marked asks for. */
 function* wanted(

@@ -98,12 +98,27 @@ export function* markRows(
   return count;
 }
 
+function isEmpty({ column }: Source, code: number): boolean {
+  const offsets = column.dictionary?.offsets;
+  return offsets?.[code] === offsets?.[code + 1];
+}
+
+/** True if `column` has the empty string among its strings. */
+export function hasEmptyString({ dictionary }: ColumnValues): boolean {
+  const { count = 0, offsets } = dictionary ?? {};
+  for (let code = 0; code < count; code += 1) {
+    if (offsets?.[code] === offsets?.[code + 1]) return true;
+  }
+  return false;
+}
+
 export class StageFlow {
   integersAsFloats = 0;
   readonly #sources: readonly Source[];
   readonly #refs: readonly (ColumnRef | undefined)[];
   readonly #target: (ref: ColumnRef) => ColumnBuilder;
   readonly #seed: number;
+  readonly #isTag: boolean;
   /** By form. */
   readonly #targets: (ColumnBuilder | undefined)[] = [];
 
@@ -117,6 +132,7 @@ export class StageFlow {
     this.#refs = refs;
     this.#target = target;
     this.#seed = seed;
+    this.#isTag = refs[stringForm]?.kind === 'tag';
   }
 
   /** Moves all values; rows marked in `left` are left out, the others close up. */
@@ -150,11 +166,13 @@ export class StageFlow {
     const index = source.next;
     source.next = index + 1;
     const form = source.form(index);
+    const value = source.column.values[index] ?? 0;
+    // An empty tag is an absent tag.
+    if (form === stringForm && this.#isTag && isEmpty(source, Number(value))) return;
     const column = (this.#targets[form] ??= this.#target(
       present(this.#refs[form], 'column of a value'),
     ));
     const { words } = source;
-    const value = source.column.values[index] ?? 0;
     if (words !== undefined) {
       const low = words[index * 2] ?? 0;
       const high = words[index * 2 + 1] ?? 0;

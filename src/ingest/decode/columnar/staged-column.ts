@@ -18,7 +18,7 @@ import {
   integerForm,
   stringForm,
 } from '../value-forms.ts';
-import { markRows, StageFlow } from './stage-flow.ts';
+import { hasEmptyString, markRows, StageFlow } from './stage-flow.ts';
 
 /** The columns in which values stand until their own are known. */
 export const placeholders: Readonly<Record<PhysicalType, ColumnRef>> = {
@@ -64,7 +64,7 @@ export abstract class StagedColumn {
   }
 
   /** Notes that `row` has a value of `form`; called in the order of the rows. */
-  protected note(form: number, row: number): void {
+  note(form: number, row: number): void {
     if ((this.firstRows[form] ?? -1) < 0) this.firstRows[form] = row;
   }
 
@@ -83,7 +83,7 @@ export abstract class StagedColumn {
 
   /**
    * The columns, in the arrays that were filled while reading; undefined if values of one array go
-   * to several columns, or of several arrays to one.
+   * to several columns, or of several arrays to one, or if there are empty tags, which are none.
    */
   inPlace(): ColumnValues[] | undefined {
     const columns: ColumnValues[] = [];
@@ -91,6 +91,7 @@ export abstract class StagedColumn {
       const { type } = staged.column.physical;
       const ref = this.#onlyRef(type);
       if (ref?.physical.type !== type) return undefined;
+      if (ref.kind === 'tag' && hasEmptyString(staged)) return undefined;
       columns.push({ ...staged, column: ref });
     }
     return columns;

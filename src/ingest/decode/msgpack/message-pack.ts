@@ -9,6 +9,7 @@ import { SeriesCaches } from '../series-cache.ts';
 import type { Decoded, DecodeOptions } from '../types.ts';
 import { KnownStrings } from './known-strings.ts';
 import { MessagePass } from './message-pass.ts';
+import type { BuilderSerials } from '../request-batches.ts';
 import type { RowSerials } from './row-scanner.ts';
 
 export interface MessagePackDecoderOptions {
@@ -27,7 +28,7 @@ const workMs = 4;
 export class MessagePackDecoder {
   readonly #options: MessagePackDecoderOptions;
   readonly #caches: SeriesCaches;
-  readonly #serials: RowSerials = { row: 0 };
+  readonly #serials: RowSerials & BuilderSerials = { row: 0, builder: 0 };
   readonly #strings = new KnownStrings();
   #requests = 0;
 

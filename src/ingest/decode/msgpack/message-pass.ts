@@ -5,9 +5,9 @@
  */
 import type { ColumnBatch } from '../../../base/model/column-batch.ts';
 import type { RowAdmission } from '../../../storage/catalog/row-admission.ts';
-import type { BatchBuilder } from '../batch-builder.ts';
 import { byteSpace, type ByteSpace } from '../bytes.ts';
 import { rejectionBytesMax } from '../rejection-list.ts';
+import { RequestBatches, type BuilderSerials } from '../request-batches.ts';
 import { RequestDays } from '../request-days.ts';
 import { RowPlacer } from '../row-placer.ts';
 import type { SeriesCaches } from '../series-cache.ts';
@@ -36,7 +36,7 @@ const stepValues = 16_384;
 export interface PassDeps {
   readonly registry: RowAdmission;
   readonly caches: SeriesCaches;
-  readonly serials: RowSerials;
+  readonly serials: RowSerials & BuilderSerials;
   readonly seed: number;
   readonly strings: KnownStrings;
   /** Number of the request among all of the decoder. */
@@ -51,6 +51,7 @@ export class MessagePass {
   readonly #time: ItemTime;
   readonly #skipper: ValueSkipper;
   readonly #scanner: RowScanner;
+  readonly #batches: RequestBatches;
   readonly #rows: RowPlacer;
   readonly #columnar: ColumnarPlacer;
   readonly #rejections = new ItemRejections();
@@ -80,9 +81,12 @@ export class MessagePass {
     this.#scanner = new RowScanner(space, this.#cache, this.#time, nowUs, limits, serials);
     const cells = this.#cells;
     const days = new RequestDays(options.daysMax);
-    this.#rows = new RowPlacer({ registry, database, cellsMax, cells, days, line: space, request });
+    const batches = new RequestBatches(database, serials);
+    const common = { registry, database, days, cells, batches };
+    this.#batches = batches;
+    this.#rows = new RowPlacer({ ...common, cellsMax, line: space, request });
     const context = { space, head: new HeadReader(space), seed, strings };
-    this.#columnar = new ColumnarPlacer({ registry, database, nowUs, days, cells });
+    this.#columnar = new ColumnarPlacer({ ...common, nowUs });
     this.#context = context;
   }
 
@@ -108,12 +112,7 @@ export class MessagePass {
       at = next;
     }
     if (this.#broken !== undefined && this.#items > 0) yield* this.#keepRest(this.#broken);
-    const batches: ColumnBatch[] = [];
-    for (const builder of this.#rows.builders) batches.push(yield* builder.finish());
-    // In the order in which items came: of versions of a point the last one counts.
-    batches.push(...this.#columnar.batches);
-    for (const builder of this.#columnar.builders) batches.push(yield* builder.finish());
-    return batches;
+    return yield* this.#batches.finish();
   }
 
   result(batches: readonly ColumnBatch[]): Decoded {
@@ -144,7 +143,7 @@ export class MessagePass {
   }
 
   free(): void {
-    for (const builder of this.#rows.builders as BatchBuilder[]) builder.free();
+    this.#batches.free();
     this.#columnar.free();
   }
 

@@ -18,7 +18,7 @@ const reason = fc.constantFrom(
 const kind = fc.constantFrom(...(['tag', 'field', 'unknown'] as const));
 const name = fc.string({ unit: 'binary', maxLength: 12 });
 
-const file: fc.Arbitrary<FileFacts> = fc.record({
+const fileFields = {
   id: number,
   measurementId: number,
   path: name,
@@ -32,13 +32,22 @@ const file: fc.Arbitrary<FileFacts> = fc.record({
   part: pair,
   seqMax: number,
   columns: fc.array(pair, { maxLength: 3 }),
-});
+};
+const file: fc.Arbitrary<FileFacts> = fc.record(
+  { ...fileFields, namings: number },
+  { requiredKeys: Object.keys(fileFields) as (keyof typeof fileFields)[] },
+);
+const databaseTags = fc.record({ database: name, tags: fc.array(name) });
 const measurement = fc.record({ id: number, database: name, name });
-/** With or without the mark. */
+/** With or without the mark and the naming. */
 const marked = <T extends object>(item: fc.Arbitrary<T>) =>
   fc
-    .tuple(item, fc.boolean())
-    .map(([each, columnar]) => ({ ...each, ...(columnar && { columnar: true as const }) }));
+    .tuple(item, fc.boolean(), fc.option(number, { nil: undefined }))
+    .map(([each, columnar, tagSince]) => ({
+      ...each,
+      ...(columnar && { columnar: true as const }),
+      ...(tagSince !== undefined && { tagSince }),
+    }));
 
 const column = marked(
   fc.record({
@@ -65,6 +74,7 @@ const proposal: fc.Arbitrary<CommitProposal> = fc.record(
     columns: filled(column),
     kinds: filled(marked(fc.record({ measurementId: number, logical: number, kind }))),
     identified: filled(number),
+    databaseTags: filled(databaseTags),
     positions: filled(pair),
     lowWater: number,
     fileIdsTo: number,
@@ -84,6 +94,7 @@ const state: fc.Arbitrary<CatalogState> = fc.record({
       .map(([facts, removal]) => ({ ...facts, ...removal })),
   ),
   identified: fc.array(number),
+  databaseTags: fc.array(databaseTags),
   positions: fc.array(pair),
   lowWater: number,
   fileIdsTo: number,

@@ -241,13 +241,14 @@ function applied(state: CatalogState, commit: Omit<Commit, 'number' | 'kind'>): 
     databases: [...state.databases, ...(commit.databases ?? [])],
     measurements: [...state.measurements, ...(commit.measurements ?? [])],
     identified: [...state.identified, ...(commit.identified ?? [])],
+    databaseTags: [...state.databaseTags, ...(commit.databaseTags ?? [])],
     columns: columns.map((column) => {
       const change = commit.kinds?.find(
         (each) => each.measurementId === column.measurementId && each.logical === column.logical,
       );
       if (change === undefined) return column;
-      const { kind, columnar } = change;
-      return { ...column, kind, ...(columnar === true && { columnar }) };
+      const { measurementId, logical, ...decided } = change;
+      return { ...column, ...decided, measurementId, logical };
     }),
   };
 }
@@ -295,7 +296,7 @@ function recordOf(entry: MeasurementEntry): RequestBatch {
     measurementId: entry.id,
     database: entry.database,
     measurement: entry.name,
-    hasIdentity: true,
+    hasIdentity: entry.schema.columns.every(({ kind }) => kind !== 'unknown'),
     rowCount: 1,
     times: new BigInt64Array(1),
     columns: entry.schema.columns.flatMap(({ parts, ...column }) =>
