@@ -19,7 +19,7 @@ import { Admission, type Priority } from './admission.ts';
 import { CommitFeed } from './commit-feed.ts';
 import { EngineProcess, type EngineProcessOptions, type EngineStatus } from './engine-process.ts';
 import type { HotSet, QueryHost } from './query-host.ts';
-import { resolveMeasurement } from './resolve.ts';
+import { isAbsence, resolveMeasurement } from './resolve.ts';
 import { showAnswer, type TextTable } from './show-answer.ts';
 import { readShow } from './sql/show.ts';
 import type { PreparedQuery, RunRequest, TableSource, WireParameter } from './child/wire.ts';
@@ -41,7 +41,15 @@ export interface QueryRequest {
   readonly timeoutMs?: number;
   /** Aborted when the client goes away. */
   readonly signal?: AbortSignal;
+  /**
+   * True if a SELECT over a measurement or database that does not exist gets an answer without
+   * columns and rows, which says what is missing as its `warning`, instead of an error.
+   */
+  readonly absentIsEmpty?: boolean;
 }
+
+/** What says how long a query may wait. */
+export type QueryPatience = Pick<QueryRequest, 'partial' | 'timeoutMs' | 'signal'>;
 
 export interface QueryAnswer {
   /** For `x-holdfast-commit`. */
@@ -134,6 +142,7 @@ export class Queries {
   async execute(request: QueryRequest): Promise<QueryAnswer> {
     const show = readShow(request.sql);
     if (show !== undefined) {
+      await this.replayed(request);
       const admin = request.admin === true;
       const table = showAnswer(show, this.#deps.host, request.database, admin);
       return this.#answerTable(table);
@@ -147,15 +156,29 @@ export class Queries {
     } catch (error) {
       deadline.clear();
       release?.();
-      throw error;
+      if (request.absentIsEmpty !== true || !isAbsence(error)) throw error;
+      return this.#answerTable({ columns: [], rows: [] }, error.message);
     }
   }
 
-  #deadline(request: QueryRequest): Deadline {
+  /**
+   * Resolves when the log is read to its end, so that everything in it is seen (Q3).
+   * @throws HF_RECOVERING, HF_QUERY_CANCELLED
+   */
+  async replayed(request: QueryPatience): Promise<void> {
+    const deadline = this.#deadline(request);
+    try {
+      await this.#awaitReplay(request, deadline.signal);
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  #deadline(request: QueryPatience): Deadline {
     return new Deadline(request.timeoutMs ?? this.#options.timeoutMs, request.signal);
   }
 
-  async #awaitReplay(request: QueryRequest, signal: AbortSignal): Promise<void> {
+  async #awaitReplay(request: QueryPatience, signal: AbortSignal): Promise<void> {
     if (request.partial === true || !this.#deps.host.recovering()) return;
     if (this.#waitingForReplay >= this.#options.queueMax) {
       throw new GatewayError('HF_RECOVERING', 'the log is still being read, many queries wait');
@@ -234,7 +257,7 @@ export class Queries {
     return oldest;
   }
 
-  #answerTable(table: TextTable): QueryAnswer {
+  #answerTable(table: TextTable, warning?: string): QueryAnswer {
     const { host, clock } = this.#deps;
     const body = JSON.stringify({
       success: true,
@@ -244,6 +267,7 @@ export class Queries {
       row_count: table.rows.length,
       execution_time_ms: 0,
       timestamp: new Date(clock.wallUs() / 1000).toISOString(),
+      warning,
     });
     const incomplete = host.recovering();
     return { commit: host.visibleCommit(), incomplete, body: Readable.from([Buffer.from(body)]) };

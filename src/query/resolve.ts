@@ -19,9 +19,17 @@ function listNames(names: readonly string[]): string {
   return `there are ${shown.join(', ')}${rest > 0 ? ` and ${String(rest)} more` : ''}`;
 }
 
-function unknown(message: string, candidates: readonly string[]): GatewayError {
-  const details = { candidates: candidates.slice(0, namesListedMax) };
+function unknown(message: string, candidates: readonly string[], isAbsent: boolean): GatewayError {
+  const details = { candidates: candidates.slice(0, namesListedMax), isAbsent };
   return new GatewayError('HF_QUERY_UNKNOWN_MEASUREMENT', message, { details });
+}
+
+/** Who asks for one of these asks for a file. */
+const fileNames = /[/\\*]|\.(parquet|csv|tsv|txt|json|jsonl|ndjson|db|duckdb|xlsx)(\.\w+)?$/iu;
+
+/** True if a name means nothing that there is (and not several things). */
+export function isAbsence(error: unknown): error is GatewayError {
+  return error instanceof GatewayError && error.details['isAbsent'] === true;
 }
 
 /** The only one of `names` that equals `name` but for case, or an error naming `what`. */
@@ -31,8 +39,8 @@ function uniqueByCase(what: string, name: string, names: readonly string[]): str
   const [only] = equal;
   if (only !== undefined && equal.length === 1) return only;
   if (equal.length > 1)
-    throw unknown(`${what} "${name}" is not unique: ${listNames(equal)}`, equal);
-  throw unknown(`${what} not found: "${name}"; ${listNames(names)}`, names);
+    throw unknown(`${what} "${name}" is not unique: ${listNames(equal)}`, equal, false);
+  throw unknown(`${what} not found: "${name}"; ${listNames(names)}`, names, true);
 }
 
 /** Databases that a query may name. */
@@ -52,11 +60,7 @@ export function resolveDatabase(source: NameSource, name: string, admin: boolean
   return names.includes(name) ? name : uniqueByCase('database', name, names);
 }
 
-/**
- * The measurement that `database`.`name` means.
- * @throws HF_QUERY_UNKNOWN_MEASUREMENT, HF_QUERY_INTERNAL
- */
-export function resolveMeasurement(
+function existingMeasurement(
   source: NameSource,
   database: string,
   name: string,
@@ -70,4 +74,23 @@ export function resolveMeasurement(
   const schema = source.find(exact, only);
   if (schema === undefined) throw new GatewayError('HF_BUG', `measurement ${only} has no schema`);
   return schema;
+}
+
+/**
+ * The measurement that `database`.`name` means.
+ * @throws HF_QUERY_UNKNOWN_MEASUREMENT, HF_QUERY_INTERNAL; HF_QUERY_REFUSED for the name of a file
+ */
+export function resolveMeasurement(
+  source: NameSource,
+  database: string,
+  name: string,
+  admin: boolean,
+): MeasurementSchema {
+  try {
+    return existingMeasurement(source, database, name, admin);
+  } catch (error) {
+    if (!isAbsence(error) || !fileNames.test(name)) throw error;
+    const message = `"${name}" is no measurement, and SQL reaches no files`;
+    throw new GatewayError('HF_QUERY_REFUSED', message, { cause: error });
+  }
 }

@@ -50,7 +50,7 @@ export class GatewayClient {
     }
   }
 
-  /** Runs a statement. Throws what the gateway answers if it is not a success. */
+  /** Runs a statement. Throws what the gateway answers if it is not a success, or warns. */
   async query(sql: string): Promise<Answer> {
     const answer = await fetch(`${this.url}/api/v1/query`, {
       method: 'POST',
@@ -63,7 +63,9 @@ export class GatewayClient {
       columns: string[];
       types: string[];
       data: Cell[][];
+      warning?: string;
     };
+    if (parsed.warning !== undefined) throw new Error(`${parsed.warning} for ${sql}`);
     return { columns: parsed.columns, types: parsed.types, rows: parsed.data };
   }
 

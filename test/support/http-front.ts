@@ -30,6 +30,8 @@ export class FrontScript {
   queryError: GatewayError | undefined;
   queryBody: () => Readable = () => Readable.from(['{"success":true}']);
   incomplete = false;
+  /** Awaited by whoever waits for the end of the log. */
+  replayed: Promise<void> = Promise.resolve();
   phase: GatewayPhase = 'ready';
   readonly writes: WriteRequest[] = [];
   readonly queries: QueryRequest[] = [];
@@ -107,6 +109,7 @@ export function composeFront(options: Partial<HttpFrontOptions> = {}): ComposedF
           const { incomplete } = script;
           return Promise.resolve({ commit: 3, incomplete, body: script.queryBody() });
         },
+        replayed: () => script.replayed,
       },
       tagNames: {
         name: (database, measurement, tags) => {

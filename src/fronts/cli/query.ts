@@ -1,6 +1,7 @@
 /**
  * `holdfast query "SQL"`: asks a gateway and prints a table, JSON or CSV.
  */
+import { GatewayError } from '../../base/errors/gateway-error.ts';
 import { clientFlags, exitCodes, soleOperand, type Verb } from './command.ts';
 import { answerError, GatewayClient } from './gateway-client.ts';
 import { csvText, parseResult, tableText } from './result-text.ts';
@@ -17,6 +18,9 @@ export const query: Verb = {
   async run(words, context) {
     const sql = soleOperand(words, 'the statement');
     const database = words.values.get('database');
+    const asJson = words.values.get('json') === 'true';
+    const asCsv = words.values.get('csv') === 'true';
+    if (asJson && asCsv) throw new GatewayError('HF_USAGE', '--json and --csv exclude each other');
     const answer = await new GatewayClient(words, context).ask({
       method: 'POST',
       path: '/api/v1/query',
@@ -27,12 +31,14 @@ export const query: Verb = {
       body: JSON.stringify({ sql }),
     });
     if (answer.status !== 200) throw answerError(answer);
-    if (words.values.get('json') === 'true') {
-      context.out.write(`${answer.text.trimEnd()}\n`);
-      return exitCodes.ok;
-    }
     const result = parseResult(answer.text);
-    if (words.values.get('csv') === 'true') {
+    if (asJson) context.out.write(`${answer.text.trimEnd()}\n`);
+    // To clients of Arc a measurement that is not there is empty; to a person it is a mistake.
+    if (result.warning !== undefined) {
+      throw new GatewayError('HF_ANSWER', result.warning, { details: { status: 400 } });
+    }
+    if (asJson) return exitCodes.ok;
+    if (asCsv) {
       context.out.write(csvText(result));
       return exitCodes.ok;
     }

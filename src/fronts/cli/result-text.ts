@@ -10,12 +10,15 @@ export interface QueryResult {
   readonly columns: readonly string[];
   readonly types: readonly string[];
   readonly rows: readonly (readonly Cell[])[];
+  /** Why there is nothing, where a name means nothing. */
+  readonly warning?: string | undefined;
 }
 
 interface QueryAnswerJson {
   readonly columns?: readonly string[];
   readonly types?: readonly string[];
   readonly data?: readonly (readonly unknown[])[];
+  readonly warning?: string;
 }
 
 function cellOf(value: unknown): Cell {
@@ -28,8 +31,8 @@ export function parseResult(text: string): QueryResult {
   const digits = (_key: string, value: unknown, context?: { readonly source?: string }) =>
     typeof value === 'number' ? (context?.source ?? String(value)) : value;
   const answer = JSON.parse(text, digits as (key: string, value: unknown) => unknown);
-  const { columns = [], types = [], data = [] } = answer as QueryAnswerJson;
-  return { columns, types, rows: data.map((row) => row.map(cellOf)) };
+  const { columns = [], types = [], data = [], warning } = answer as QueryAnswerJson;
+  return { columns, types, rows: data.map((row) => row.map(cellOf)), warning };
 }
 
 function csvField(cell: Cell): string {

@@ -8,7 +8,7 @@ import type { Logger } from '../../base/telemetry/log.ts';
 import type { Metrics } from '../../base/telemetry/metrics.ts';
 import type { WriteDoor } from '../../ingest/door-types.ts';
 import type { DeadLetters } from '../../ingest/letters/dead-letters.ts';
-import type { QueryAnswer, QueryRequest } from '../../query/queries.ts';
+import type { QueryAnswer, QueryPatience, QueryRequest } from '../../query/queries.ts';
 import type { StatusReport } from '../status.ts';
 import type { Decompress } from './read-body.ts';
 
@@ -16,6 +16,8 @@ import type { Decompress } from './read-body.ts';
 export interface QueryDoor {
   /** @throws GatewayError before the first byte; a later error destroys the body. */
   execute(request: QueryRequest): Promise<QueryAnswer>;
+  /** Resolves when nothing of the log is left to read. @throws HF_RECOVERING */
+  replayed(request: QueryPatience): Promise<void>;
 }
 
 export interface DatabaseDoor {

@@ -108,6 +108,19 @@ export class Engine {
   }
 }
 
+/** The binding itself says of one too many only that it found no index. */
+function checkParameterNames(statement: DuckDBPreparedStatement, given: readonly string[]): void {
+  const count = statement.parameterCount;
+  const known = new Set(Array.from({ length: count }, (_, at) => statement.parameterName(at + 1)));
+  const unknown = given.find((name) => !known.has(name));
+  if (unknown === undefined) return;
+  const takes = count === 0 ? 'none' : [...known].map((name) => `$${name}`).join(', ');
+  throw new GatewayError(
+    'HF_QUERY_INVALID',
+    `the statement has no parameter $${unknown}; it takes ${takes}`,
+  );
+}
+
 /**
  * Gives `statement` its parameters: a list by position, a record by name.
  * @throws HF_QUERY_INVALID
@@ -122,6 +135,10 @@ export function bindParameters(
       )
     : Object.entries(parameters as Readonly<Record<string, WireParameter>>);
   if (list.length === 0) return;
+  checkParameterNames(
+    statement,
+    list.map(([name]) => name),
+  );
   const values: Record<string, DuckDBValue> = {};
   const types: Record<string, DuckDBType | undefined> = {};
   for (const [name, parameter] of list) {

@@ -68,6 +68,9 @@ export function positionOf(node: AstNode): number | undefined {
   return typeof value === 'number' && Number.isSafeInteger(value) ? value : undefined;
 }
 
+/** Said to whoever sends anything else, EXPLAIN and PIVOT included. */
+const onlyReading = 'only SELECT, SHOW DATABASES, SHOW TABLES and DESCRIBE are answered here';
+
 /**
  * The tree of the one SELECT that `serialized` (answer of `json_serialize_sql`) holds.
  * @throws HF_QUERY_SYNTAX if DuckDB could not parse it, HF_QUERY_REFUSED if it is anything but one
@@ -81,16 +84,14 @@ export function readStatement(serialized: string): AstNode {
     if (textOf(answer, 'error_type') === 'parser') {
       throw new GatewayError('HF_QUERY_SYNTAX', message, { details: { position } });
     }
-    throw new GatewayError('HF_QUERY_REFUSED', `only one SELECT statement is allowed: ${message}`);
+    throw new GatewayError('HF_QUERY_REFUSED', onlyReading);
   }
   const statements = listOf(answer, 'statements');
   const [statement] = statements;
+  if (statements.length === 0) throw new GatewayError('HF_QUERY_REFUSED', 'no statement');
   if (statements.length !== 1 || !isNode(statement)) {
     const count = String(statements.length);
-    throw new GatewayError(
-      'HF_QUERY_REFUSED',
-      `only one SELECT statement is allowed, not ${count}`,
-    );
+    throw new GatewayError('HF_QUERY_REFUSED', `one statement at a time, not ${count}`);
   }
   return statement;
 }

@@ -110,7 +110,7 @@ void t.test('SQL shows tables and columns, and finds names by case', async (t) =
     { message: /^400 .*MEM.*mem/ },
     'else it lists them',
   );
-  await t.rejects(gateway.value('SELECT used FROM "Edge".disk'), { message: /^400 .*not found/ });
+  await t.rejects(gateway.value('SELECT used FROM "Edge".disk'), { message: /not found: "disk"/ });
   const inDefault = await gateway.send({
     path: '/api/v1/query',
     headers: { 'x-arc-database': 'Edge' },

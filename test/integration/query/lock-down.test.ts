@@ -1,5 +1,6 @@
 /** What SQL cannot reach: files, settings, other databases, anything but one SELECT. */
 import t from 'tap';
+import type { QueryRequest } from '../../../src/query/queries.ts';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { column, QueryRig } from '../../support/query-rig.ts';
@@ -37,14 +38,14 @@ const cases: readonly (readonly [sql: string, code: string])[] = [
   [`SELECT * FROM (SELECT 1) a, LATERAL (SELECT * FROM read_parquet('${path}'))`, refused],
   [`WITH x AS (SELECT * FROM read_parquet('${path}')) SELECT 1`, refused],
   [`SELECT 1 WHERE 1 IN (SELECT v FROM read_parquet('${path}'))`, refused],
-  [`SELECT * FROM '${path}'`, unknown],
-  [`SELECT * FROM "${path}"`, unknown],
+  [`SELECT * FROM '${path}'`, refused],
+  [`SELECT * FROM "${path}"`, refused],
   [`WITH "${path}" AS (SELECT 1) SELECT * FROM "${path}"`, refused],
   [
     `WITH RECURSIVE "${path}" AS (SELECT v FROM "${path}" UNION SELECT 1) SELECT * FROM "${path}"`,
     refused,
   ],
-  [`WITH x AS (SELECT * FROM "${path}"), "${path}" AS (SELECT 1) SELECT * FROM x`, unknown],
+  [`WITH x AS (SELECT * FROM "${path}"), "${path}" AS (SELECT 1) SELECT * FROM x`, refused],
   ["SELECT * FROM read_csv('outside.csv')", refused],
   ["SELECT * FROM read_text('/etc/passwd')", refused],
   ["SELECT * FROM read_blob('/etc/passwd')", refused],
@@ -121,6 +122,21 @@ await t.test('messages speak of the statement of the sender only', async (t) => 
   t.match(message, 'Referenced column "nothing" not found');
   t.notMatch(message, rig.directory);
   t.notMatch(message, 'read_parquet');
+});
+
+await t.test('messages tell the sender what to do, not the engine what it cannot', async (t) => {
+  const said: readonly (readonly [string, Partial<QueryRequest>, RegExp])[] = [
+    ['INSERT INTO cpu VALUES (1)', {}, /^only SELECT, SHOW DATABASES, .* are answered here$/],
+    ['SELECT 1; SELECT 2', {}, /^one statement at a time, not 2$/],
+    ['-- nothing', {}, /^no statement$/],
+    ['SELECT 1', { parameters: [1] }, /no parameter \$1; it takes none$/],
+    ['SELECT ? + ?', { parameters: [1, 2, 3] }, /no parameter \$3; it takes \$1, \$2$/],
+    ['SELECT $a', { parameters: { b: 1 } }, /no parameter \$b; it takes \$a$/],
+    ['SELECT $a', {}, /not provided.*: a$/],
+  ];
+  for (const [sql, request, message] of said) {
+    await t.rejects(rig.rows(sql, request), { message }, sql);
+  }
 });
 
 await t.test('an administrator reads the internal database', async (t) => {

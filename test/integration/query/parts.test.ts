@@ -124,6 +124,22 @@ await t.test('a name is taken exactly, else if only its case differs, else refus
   }
 });
 
+await t.test('where it is wanted, what does not exist is empty, with a warning', async (t) => {
+  const request = { database: 'names', absentIsEmpty: true };
+  for (const sql of [
+    'SELECT count(*) FROM nett',
+    'SELECT * FROM NET JOIN nowhere.net USING (time)',
+  ]) {
+    const answer = await rig.ask(sql, request);
+    t.match(answer, { success: true, columns: [], types: [], data: [], row_count: 0 }, sql);
+    t.match(answer, { warning: /not found: "no?[a-z]+"; there are / }, sql);
+  }
+  const code = 'HF_QUERY_UNKNOWN_MEASUREMENT';
+  await t.rejects(rig.rows('SELECT * FROM disk', request), { code }, 'several are meant');
+  await t.rejects(rig.rows('DESCRIBE nett', request), { code }, 'there is nothing to describe');
+  t.equal((await rig.answerText('SELECT * FROM net', request)).includes('warning'), false);
+});
+
 await t.test('times from 1677 to 2262 and values of all types', async (t) => {
   const cases: readonly (readonly [sql: string, json: string])[] = [
     ["TIMESTAMP '1677-09-21 00:12:43.145224'", '"1677-09-21T00:12:43.145224Z"'],

@@ -200,9 +200,20 @@ await t.test('during replay a query waits, unless it takes a partial answer', as
   t.equal(partial.incomplete, true);
   await partial.body.toArray();
   const pending = rig.rows('SELECT max(v) FROM cpu');
+  // Databases and measurements that only the log names are as missing as rows.
+  for (const sql of ['SHOW DATABASES', 'SHOW TABLES', 'DESCRIBE cpu', 'DESCRIBE late']) {
+    await t.rejects(rig.rows(sql, { timeoutMs: 50 }), { code: 'HF_RECOVERING' }, sql);
+    const { incomplete } = await rig.queries
+      .execute({ sql, database: 'default', partial: true })
+      .catch(() => ({ incomplete: true }));
+    t.equal(incomplete, true);
+  }
+  const described = rig.rows('DESCRIBE late');
+  rig.addMeasurement({ id: 99, database: 'default', name: 'late', columns: [] });
   rig.replaying.resolve();
   rig.replaying = undefined;
   t.same(await pending, [[4]]);
+  t.same(await described, [['time', 'TIMESTAMP', 'time', 'time', '']]);
 });
 
 await t.test('a query that waits when the gateway stops is refused', async (t) => {

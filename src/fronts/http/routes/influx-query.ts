@@ -63,6 +63,7 @@ async function seriesOf(
       await databases.create(statement.database);
       return [];
     case 'databases': {
+      await deps.queries.replayed(request);
       const values = databases.list().map((name) => [name]);
       return [{ name: 'databases', columns: ['name'], values }];
     }
@@ -73,6 +74,7 @@ async function seriesOf(
       throw new GatewayError('HF_PARAMETER', message);
     }
     default: {
+      await deps.queries.replayed(request);
       const database = statement.database ?? request.database;
       if (database === undefined) throw new GatewayError('HF_PARAMETER', 'database name required');
       if (!databases.list().includes(database)) {

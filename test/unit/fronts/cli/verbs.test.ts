@@ -131,6 +131,22 @@ t.test('query prints CSV and JSON', async (t) => {
   t.equal(json.out, `${result}\n`);
 });
 
+t.test(
+  'what is not there is an error to a person, though an answer to clients of Arc',
+  async (t) => {
+    const body =
+      '{"success":true,"columns":[],"types":[],"data":[],"warning":"not found: \\"x\\""}';
+    const { url } = await gateway(t, [{ status: 200, body }]);
+    for (const form of [[], ['--csv']]) {
+      const { code, out, err } = await run(['query', 'FROM x', '--url', url, ...form]);
+      t.strictSame([code, out], [65, '']);
+      t.match(err, 'not found: "x"');
+    }
+    const json = await run(['query', 'FROM x', '--url', url, '--json']);
+    t.match(json, { code: 65, out: `${body}\n`, err: /not found: "x"/ });
+  },
+);
+
 t.test('text in cells cannot steer the terminal', async (t) => {
   const body = '{"columns":["c"],"types":["VARCHAR"],"data":[["\\u001b[2J\\n"]]}';
   const { url } = await gateway(t, [{ status: 200, body }]);
@@ -164,6 +180,7 @@ t.test('words that are wrong are told with the nearest right ones', async (t) =>
     [['qerry', 'x'], /unknown verb 'qerry'; did you mean 'query'/],
     [['query'], /the statement is missing/],
     [['query', 'SELECT', '1'], /one word too many: '1'/],
+    [['query', 'x', '--csv', '--json'], /--json and --csv exclude each other/],
     [['query', 'x', '--cvs'], /unknown flag --cvs; did you mean --csv/],
     [['query', 'x', '--url', 'ftp://x'], /not an http or https address/],
     [['write'], /the file .* is missing/],

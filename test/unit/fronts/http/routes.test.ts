@@ -98,6 +98,16 @@ t.test('SHOW asks the engine only for values, and an engine that is busy is a 50
   t.match(invalid.json(), { results: [{ statement_id: 0, error: 'bad regular expression' }] });
 });
 
+t.test('SHOW waits for the end of the log, or is a 503', async (t) => {
+  for (const q of ['SHOW+DATABASES', 'SHOW+MEASUREMENTS', 'SHOW+TAG+KEYS', 'SHOW+SERIES']) {
+    const { answer } = await ask('GET', `/query?db=default&q=${q}`, undefined, (composed) => {
+      composed.script.replayed = Promise.reject(new GatewayError('HF_RECOVERING', 'not yet'));
+    });
+    t.equal(answer.statusCode, 503, q);
+    t.ok(answer.headers['retry-after'], q);
+  }
+});
+
 t.test('an answer of SHOW that would not fit is refused, not cut', async (t) => {
   const chunk = Buffer.alloc(1024 * 1024, 0x20);
   const { json } = await ask('GET', '/query?db=default&q=SHOW+SERIES', undefined, (composed) => {
