@@ -437,6 +437,7 @@ class RunningGateway implements Gateway {
     const letters = new DeadLetters({
       ask: (sql, parameters) => internalRows(this.#queries, sql, parameters),
       door: this.#intake.door,
+      files: this.#intake.reservedFiles,
     });
     const { server, query, wal } = config;
     const { door } = this.#intake;

@@ -3,14 +3,18 @@
  * somebody asks, and the few sums over commits that no part needs for itself. Main thread.
  */
 import type { Alarms } from '../base/telemetry/alarms.ts';
+import { internalDatabase } from '../base/model/schema.ts';
 import type { Commit } from '../base/model/commit.ts';
 import type { Admission } from '../ingest/admission.ts';
 import type { Flusher } from '../ingest/buffer/flusher.ts';
 import type { HotChunks } from '../ingest/buffer/hot-chunks.ts';
 import type { MeasurementBuffers } from '../ingest/buffer/measurement-buffers.ts';
+import type { RequestKeys } from '../ingest/keys/request-keys.ts';
+import type { ReservedFiles } from '../ingest/letters/reserved-files.ts';
 import type { CommitClient } from '../log/journal/commit-client.ts';
 import type { WalClient } from '../log/wal/wal-client.ts';
 import type { Queries } from '../query/queries.ts';
+import { deadLetters } from '../storage/catalog/reserved-tables.ts';
 import type { SpaceWatch } from '../system/space.ts';
 import type { GatewayPhase, RecoveryFigures, StatusSources } from './status.ts';
 
@@ -24,6 +28,8 @@ export interface FigureParts {
   readonly hot: HotChunks;
   readonly flusher: Flusher;
   readonly admission: Admission;
+  readonly keys: Pick<RequestKeys, 'figures'>;
+  readonly reservedFiles: Pick<ReservedFiles, 'letterFigures'>;
   readonly queries: Queries;
   /** Undefined until the log is read. */
   wal(): WalClient | undefined;
@@ -71,6 +77,12 @@ export class Figures {
         return { active: running, queued: waiting, engineRestarts: engine.restarts };
       },
       disk: () => space.figures,
+      keys: () => this.#parts.keys.figures,
+      deadLetters: () => {
+        const { buffers, reservedFiles } = this.#parts;
+        const rowsHeld = buffers.sizes()[`${internalDatabase}.${deadLetters.name}`] ?? 0;
+        return { ...reservedFiles.letterFigures, rowsHeld };
+      },
       alarms: () => alarms.active(),
     };
   }

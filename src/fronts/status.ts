@@ -74,6 +74,24 @@ export interface DiskFigures {
   readonly hardFreeBytes: number;
 }
 
+export interface KeyFigures {
+  readonly count: number;
+  readonly countMax: number;
+  readonly bytes: number;
+  readonly bytesMax: number;
+  readonly dropped: number;
+}
+
+export interface LetterFigures {
+  /** In files, and not filed yet. */
+  readonly rows: number;
+  readonly rowsHeld: number;
+  readonly rowsMax: number;
+  readonly bytes: number;
+  readonly bytesMax: number;
+  readonly droppedRows: number;
+}
+
 /** Each source may give more than is named here; all of it is shown. Absent until it runs. */
 export interface StatusSources {
   /** Unique to this data directory; it is part of the names at targets. */
@@ -87,6 +105,8 @@ export interface StatusSources {
   catalog(): CatalogFigures | undefined;
   queries(): QueryFigures | undefined;
   disk(): DiskFigures | undefined;
+  keys(): KeyFigures;
+  deadLetters(): LetterFigures;
   alarms(): readonly ActiveAlarm[];
 }
 
@@ -156,7 +176,7 @@ export class StatusReport {
 
   /** `/api/v1/status`: everything. */
   full(): object {
-    const { buffers, wal, catalog, queries, disk } = this.#sources;
+    const { buffers, wal, catalog, queries, disk, keys, deadLetters } = this.#sources;
     const refusal = this.#sources.refusal();
     const { sizes, ...held } = buffers() ?? { sizes: {} };
     return {
@@ -180,6 +200,8 @@ export class StatusReport {
       catalog: snakeCase(catalog() ?? {}),
       queries: snakeCase(queries() ?? {}),
       disk: snakeCase(disk() ?? {}),
+      keys: snakeCase(keys()),
+      dead_letters: snakeCase(deadLetters()),
       alarms: this.#alarms(),
       replication: [],
     };

@@ -13,7 +13,13 @@ import type { ColumnBatch, RequestBatch } from '../base/model/column-batch.ts';
 import { asGatewayError, GatewayError } from '../base/errors/gateway-error.ts';
 import type { Admission } from './admission.ts';
 import type { DecodeCounters, Decoded, DecodeOptions, Rejection } from './decode/types.ts';
-import type { WriteDoor, WriteFormat, WriteOutcome, WriteRequest } from './door-types.ts';
+import type {
+  LetterMarks,
+  WriteDoor,
+  WriteFormat,
+  WriteOutcome,
+  WriteRequest,
+} from './door-types.ts';
 import type { FutureRows } from './future-rows.ts';
 import type { HeldKey, RequestKeys } from './keys/request-keys.ts';
 
@@ -44,8 +50,8 @@ export interface DoorDeps {
   readonly decoders: Readonly<Record<WriteFormat, Decoder>>;
   /** Makes the batch of the reserved measurement that files rejected rows. */
   rejectedBatch(rejected: readonly Rejection[], request: WriteRequest, nowUs: number): ColumnBatch;
-  /** Makes the batch that says that a dead letter was sent once more. */
-  replayedBatch(letter: string, nowUs: number): ColumnBatch;
+  /** Makes the batch that says what became of dead letters. */
+  markedBatch(became: 'replayed' | 'dropped', ids: readonly string[], nowUs: number): ColumnBatch;
   readonly keys: Pick<RequestKeys, 'check' | 'once'>;
   /** Bytes of the record of a decided request. */
   encode(request: RequestBatch): Uint8Array;
@@ -79,7 +85,7 @@ function totalRows(batches: readonly ColumnBatch[]): number {
   return batches.reduce((sum, batch) => sum + batch.rowCount, 0);
 }
 
-export class Door implements WriteDoor {
+export class Door implements WriteDoor, LetterMarks {
   readonly #deps: DoorDeps;
   readonly #options: DoorOptions;
 
@@ -104,6 +110,15 @@ export class Door implements WriteDoor {
     }
   }
 
+  async dropLetters(ids: readonly string[]): Promise<void> {
+    const { admission, clock, markedBatch } = this.#deps;
+    const refusal = admission.refusal();
+    if (refusal !== undefined && refusal.code !== 'HF_DISK_FULL') throw refusal;
+    const nowUs = clock.wallUs();
+    const batches = [markedBatch('dropped', ids, nowUs)];
+    await this.#keep({ batches, serverTimeUs: nowUs, clockTrusted: true }, () => undefined);
+  }
+
   #checkDatabase(name: string): void {
     if (this.#options.createDatabases || this.#deps.databaseExists(name)) return;
     throw new GatewayError('HF_DATABASE_UNKNOWN', `database not found: "${name}"`);
@@ -116,6 +131,7 @@ export class Door implements WriteDoor {
     const decoded = await this.#deps.decoders[request.format ?? 'line'].decode(request.body, {
       database: request.database,
       precision: request.precision,
+      ...(request.table !== undefined && { table: request.table }),
       nowUs,
       acceptPartial: request.acceptPartial,
       cellsMax,
@@ -150,10 +166,10 @@ export class Door implements WriteDoor {
   ): readonly ColumnBatch[] {
     const { rejected, rows } = outcome;
     if (rejected.length === 0 && rows === 0) return [];
-    const { rejectedBatch, replayedBatch } = this.#deps;
+    const { rejectedBatch, markedBatch } = this.#deps;
     const own: ColumnBatch[] = [];
     if (rejected.length > 0) own.push(rejectedBatch(rejected, request, nowUs));
-    if (request.letter !== undefined) own.push(replayedBatch(request.letter, nowUs));
+    if (request.letter !== undefined) own.push(markedBatch('replayed', [request.letter], nowUs));
     if (key !== undefined) own.push(key.row(nowUs, outcome));
     return own;
   }

@@ -12,7 +12,7 @@ import type { Metrics } from '../base/telemetry/metrics.ts';
 import type { CommitClient } from '../log/journal/commit-client.ts';
 import { encodeRequest } from '../log/wal/request-record.ts';
 import type { WalClient } from '../log/wal/wal-client.ts';
-import { deadLetterReplays } from '../storage/catalog/reserved-tables.ts';
+import { deadLetterDrops, deadLetterReplays } from '../storage/catalog/reserved-tables.ts';
 import type { SchemaRegistry } from '../storage/catalog/schema-registry.ts';
 import type { Encoder } from '../storage/parquet/types.ts';
 import { Admission } from './admission.ts';
@@ -205,8 +205,10 @@ function makeDoor(
       decoders: { line: new LineDecoder(decoding), msgpack: new MessagePackDecoder(decoding) },
       rejectedBatch: (rejected, request, nowUs) =>
         rejectedBatch(registry, rejected, request, nowUs),
-      replayedBatch: (letter, nowUs) =>
-        reservedBatch(registry, deadLetterReplays, { nowUs, rowCount: 1 }, { letter: [letter] }),
+      markedBatch: (became, letter, nowUs) => {
+        const table = became === 'dropped' ? deadLetterDrops : deadLetterReplays;
+        return reservedBatch(registry, table, { nowUs, rowCount: letter.length }, { letter });
+      },
       keys,
       encode: encodeRequest,
       log: () => present(deps.wal(), 'write-ahead log'),

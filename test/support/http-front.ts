@@ -77,6 +77,15 @@ function sourcesOf(script: FrontScript): StatusSources {
     catalog: () => ({ visibleCommit: 3, commits: 3, files: 2, bytes: 999, indexRebuilds: 0 }),
     queries: () => ({ active: 0, queued: 0, engineRestarts: 0 }),
     disk: () => ({ freeBytes: 10, totalBytes: 20, softFreeBytes: 2, hardFreeBytes: 1 }),
+    keys: () => ({ count: 3, countMax: 100, bytes: 60, bytesMax: 1000, dropped: 0 }),
+    deadLetters: () => ({
+      rows: 4,
+      rowsHeld: 1,
+      rowsMax: 1000,
+      bytes: 512,
+      bytesMax: 4096,
+      droppedRows: 2,
+    }),
     alarms: () => [],
   };
 }
@@ -118,7 +127,8 @@ export function composeFront(options: Partial<HttpFrontOptions> = {}): ComposedF
         },
       },
       letters: {
-        list: () => Promise.resolve({ count: 0, lines: 0, letters: [] }),
+        list: () => Promise.resolve({ count: 0, lines: 0, letters: [], next: undefined }),
+        drop: () => Promise.resolve({ dropped: 0, files: 0 }),
         letters: async function* () {
           await Promise.resolve();
           yield* [];

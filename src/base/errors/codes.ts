@@ -169,6 +169,11 @@ export const errorCodes = {
     cause: 'The database does not exist and ingest.create_databases is off.',
     remedy: 'Create it (`CREATE DATABASE`), or switch ingest.create_databases on.',
   },
+  HF_LETTER_UNKNOWN: {
+    kind: 'input',
+    cause: 'No dead letter has that id, or it was dropped, or it was among the oldest that went.',
+    remedy: 'List those that are there with `holdfast deadletter list --state all`.',
+  },
   HF_NOT_LOCAL: {
     kind: 'auth',
     cause: 'A request to an open gateway does not come from a program of this machine.',

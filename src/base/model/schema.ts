@@ -65,6 +65,7 @@ export const reservedMeasurements = {
   deadLetters: 1,
   idempotencyKeys: 2,
   deadLetterReplays: 3,
+  deadLetterDrops: 4,
 } as const;
 
 export const internalDatabase = '_internal';

@@ -1,7 +1,7 @@
 /**
- * `holdfast deadletter list|export|replay`: what a gateway could not take, for the person who is
- * called about it. A replay goes on until all letters were tried, and may be broken off and run
- * again: what was sent once more is not sent again.
+ * `holdfast deadletter list|export|replay|drop`: what a gateway could not take, for the person who
+ * is called about it. A replay goes on until all letters were tried, and may be broken off and run
+ * again: what was sent once more is not sent again. Nothing is dropped without `--yes`.
  */
 import { GatewayError } from '../../base/errors/gateway-error.ts';
 import type { ParsedFlags } from '../../base/config/flags.ts';
@@ -14,7 +14,20 @@ const patienceMs = 60_000;
 
 const textShown = 60;
 
-const filterFlags = ['state', 'id', 'database', 'kind', 'reason', 'since', 'until'] as const;
+/** Flags that say which letters, and the parameters that they become. */
+const filterFlags = {
+  state: 'state',
+  id: 'id',
+  database: 'database',
+  measurement: 'measurement',
+  kind: 'kind',
+  reason: 'reason',
+  text: 'text',
+  sender: 'sender',
+  since: 'since',
+  until: 'until',
+  'older-than': 'older_than',
+} as const;
 
 interface ListedLetter {
   readonly time: string;
@@ -32,6 +45,12 @@ interface ListAnswer {
   readonly count: number;
   readonly lines: number;
   readonly letters: readonly ListedLetter[];
+  readonly next?: string;
+}
+
+interface DropAnswer {
+  readonly dropped: number;
+  readonly files: number;
 }
 
 interface ReplayAnswer {
@@ -55,8 +74,9 @@ const refusalsShown = 20;
 
 function parametersOf(words: ParsedFlags, more: readonly string[]): URLSearchParams {
   const parameters = new URLSearchParams();
-  for (const name of [...filterFlags, ...more]) {
-    const value = words.values.get(name);
+  const names = [...Object.entries(filterFlags), ...more.map((name) => [name, name] as const)];
+  for (const [flag, name] of names) {
+    const value = words.values.get(flag);
     if (value !== undefined) parameters.set(name, value);
   }
   return parameters;
@@ -68,14 +88,14 @@ function short(text: string): string {
 }
 
 async function list(words: ParsedFlags, context: CommandContext): Promise<number> {
-  const parameters = parametersOf(words, ['limit']);
+  const parameters = parametersOf(words, ['limit', 'after']);
   const path = `/api/v1/deadletter/list?${parameters.toString()}`;
   const text = await new GatewayClient(words, context).get(path);
   if (words.values.get('json') === 'true') {
     context.out.write(`${text.trimEnd()}\n`);
     return exitCodes.ok;
   }
-  const { count, lines, letters } = JSON.parse(text) as ListAnswer;
+  const { count, lines, letters, next } = JSON.parse(text) as ListAnswer;
   const columns = ['time', 'id', 'database', 'sender', 'lines', 'reason', 'text'];
   const rows = letters.map((letter) => [
     letter.time,
@@ -87,8 +107,35 @@ async function list(words: ParsedFlags, context: CommandContext): Promise<number
     short(letter.text),
   ]);
   if (rows.length > 0) context.out.write(tableText({ columns, types: [], rows }));
-  const more = count > letters.length ? `, the newest ${letters.length} are shown` : '';
+  const more = count > letters.length ? `, ${letters.length} are shown` : '';
   context.out.write(`${count} letters with ${lines} lines${more}\n`);
+  if (more !== '' && next !== undefined) context.out.write(`older ones: --after ${next}\n`);
+  return exitCodes.ok;
+}
+
+/** Without `--yes` it says how many would go, and drops none. */
+async function drop(words: ParsedFlags, context: CommandContext): Promise<number> {
+  const parameters = parametersOf(words, []);
+  if (words.values.get('all') === 'true') parameters.set('all', 'true');
+  if (parameters.size === 0) {
+    throw new GatewayError('HF_USAGE', 'say which letters, such as --older-than 30d, or --all');
+  }
+  if (!parameters.has('state')) parameters.set('state', 'all');
+  const client = new GatewayClient(words, context);
+  if (words.values.get('yes') !== 'true') {
+    const text = await client.get(`/api/v1/deadletter/list?limit=0&${parameters.toString()}`);
+    const { count, lines } = JSON.parse(text) as ListAnswer;
+    const meant = `${count} letters with ${lines} lines would be dropped`;
+    throw new GatewayError('HF_USAGE', `${meant}; add --yes to drop them for good`);
+  }
+  const path = `/api/v1/deadletter?${parameters.toString()}`;
+  const answer = await client.ask({ method: 'DELETE', path });
+  if (answer.status !== 200) throw answerError(answer);
+  if (words.values.get('json') === 'true') context.out.write(`${answer.text.trimEnd()}\n`);
+  else {
+    const { dropped, files } = JSON.parse(answer.text) as DropAnswer;
+    context.out.write(`${dropped} letters are dropped, ${files} files of them are removed\n`);
+  }
   return exitCodes.ok;
 }
 
@@ -150,39 +197,52 @@ async function replay(words: ParsedFlags, context: CommandContext): Promise<numb
   return total.refused === 0 ? exitCodes.ok : exitCodes.badInput;
 }
 
-const actions = { list, export: exportLetters, replay } as const;
+const actions = { list, export: exportLetters, replay, drop } as const;
 
 export const deadletter: Verb = {
-  usage: 'list|export|replay',
-  summary: 'show what could not be taken, or send it once more',
+  usage: 'list|export|replay|drop',
+  summary: 'show what could not be taken, send it once more, or drop it',
   text: [
-    '  list             the newest letters; --limit NUMBER [100]',
+    '  list             the newest letters; --limit NUMBER [100]; --after PLACE where a list ended',
     '  export           all of them, oldest first, to standard output; --as jsonl|line|msgpack',
     '                   [jsonl]: JSON lines, or the bytes as they came in that format',
     '  replay           send letters once more after the cause is gone: with their own database,',
     '                   precision and format, each exactly once, however often this is run',
+    '  drop             give letters up for good, replayed ones too; nothing without --yes; --all',
+    '                   where nothing else says which',
     '',
     '  --state STATE    open (not sent once more), replayed or all [open]',
     '  --database NAME  of that database',
+    '  --measurement NAME',
+    '                   of that measurement, as far as the text tells',
     '  --reason TEXT    with that text in the reason',
+    '  --text TEXT      with that text in the line or item',
+    '  --sender TEXT    with that text in the address of the sender or in what it calls itself',
     '  --kind KIND      parse, conflict or cap',
     '  --since TIME     that came at that time or later, such as 2026-03-01T14:00:00Z',
     '  --until TIME     that came before that time',
+    '  --older-than AGE that came longer ago, such as 90m, 12h, 7d or 4w',
     '  --id ID          one letter',
     '  --json           print JSON',
   ].join('\n'),
   flags: {
     ...clientFlags,
-    ...Object.fromEntries(filterFlags.map((name) => [name, 'text' as const])),
+    ...Object.fromEntries(Object.keys(filterFlags).map((name) => [name, 'text' as const])),
     limit: 'text',
+    after: 'text',
     as: 'text',
+    all: 'switch',
+    yes: 'switch',
   },
   async run(words, context) {
     const [action, extra] = words.operands;
     if (extra !== undefined) throw new GatewayError('HF_USAGE', `one word too many: '${extra}'`);
     if (action === undefined || !Object.hasOwn(actions, action)) {
       const given = action === undefined ? 'nothing' : `'${action}'`;
-      throw new GatewayError('HF_USAGE', `deadletter takes list, export or replay, not ${given}`);
+      throw new GatewayError(
+        'HF_USAGE',
+        `deadletter takes list, export, replay or drop, not ${given}`,
+      );
     }
     return actions[action as keyof typeof actions](words, context);
   },

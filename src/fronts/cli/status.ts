@@ -13,6 +13,16 @@ interface StatusJson {
   readonly wal: { synced_lsn?: number; live_bytes?: number };
   readonly catalog: { visible_commit?: number; files?: number; bytes?: number };
   readonly disk: { free_bytes?: number; total_bytes?: number };
+  /** Absent from gateways of other versions. */
+  readonly keys?: { count: number; count_max: number; bytes: number; bytes_max: number };
+  readonly dead_letters?: {
+    rows: number;
+    rows_held: number;
+    rows_max: number;
+    bytes: number;
+    bytes_max: number;
+    dropped_rows: number;
+  };
   readonly alarms: readonly { severity: string; text: string; remedy: string; detail: string }[];
 }
 
@@ -22,6 +32,21 @@ function size(bytes: number | undefined): string {
   const power = bytes < 1 ? 0 : Math.min(Math.floor(Math.log2(bytes) / 10), units.length - 1);
   const value = bytes / 1024 ** power;
   return `${power === 0 ? value : value.toFixed(1)} ${units[power] ?? ''}`;
+}
+
+function kept({ keys, dead_letters: letters }: StatusJson): [string, string][] {
+  const rows: [string, string][] = [];
+  if (letters !== undefined) {
+    const { rows: filed, rows_held: held, dropped_rows: dropped } = letters;
+    const room = `${size(letters.bytes)} of ${size(letters.bytes_max)}`;
+    const gone = dropped === 0 ? '' : `, ${dropped} dropped`;
+    rows.push(['letters', `${filed + held} of ${letters.rows_max} dead rows, ${room}${gone}`]);
+  }
+  if (keys !== undefined) {
+    const room = `${size(keys.bytes)} of ${size(keys.bytes_max)}`;
+    rows.push(['keys', `${keys.count} of ${keys.count_max} remembered, ${room}`]);
+  }
+  return rows;
 }
 
 function summary(status: StatusJson): string {
@@ -37,6 +62,7 @@ function summary(status: StatusJson): string {
       'files',
       `${catalog.files ?? '?'}, ${size(catalog.bytes)}, commit ${catalog.visible_commit ?? '?'}`,
     ],
+    ...kept(status),
     ['disk', `${size(disk.free_bytes)} free of ${size(disk.total_bytes)}`],
     ...alarms.map(({ severity, text, detail, remedy }): [string, string] => {
       return [severity, `${text} ${detail === '' ? '' : `(${detail}) `}${remedy}`];

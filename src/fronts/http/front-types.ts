@@ -36,7 +36,7 @@ export interface TagDoor {
 }
 
 /** The dead letters as the routes see them (ingest/letters/dead-letters.ts). */
-export type LetterDoor = Pick<DeadLetters, 'list' | 'letters' | 'replay'>;
+export type LetterDoor = Pick<DeadLetters, 'list' | 'letters' | 'replay' | 'drop'>;
 
 export interface HttpFrontDeps {
   readonly door: WriteDoor;

@@ -26,6 +26,7 @@ const statusByCode: Partial<Record<ErrorCode, number>> = {
   HF_ROUTE_UNKNOWN: 404,
   HF_METHOD: 405,
   HF_DATABASE_UNKNOWN: 404,
+  HF_LETTER_UNKNOWN: 404,
   HF_QUERY_TIMEOUT: 504,
 };
 

@@ -47,6 +47,18 @@ export interface HeldKey {
   kept(): void;
 }
 
+export interface KeyFigures {
+  /** False until the keys of log and files are known. */
+  readonly loaded: boolean;
+  readonly count: number;
+  readonly countMax: number;
+  /** In memory. */
+  readonly bytes: number;
+  readonly bytesMax: number;
+  /** Forgotten before their time, to stay within the limits. */
+  readonly dropped: number;
+}
+
 export interface RequestKeysDeps {
   readonly registry: SchemaRegistry;
   readonly clock: Clock;
@@ -99,6 +111,13 @@ export class RequestKeys {
     metrics.read('holdfast_ingest_keys', () => this.#table.size);
     metrics.read('holdfast_ingest_keys_memory_bytes', () => this.#table.bytes);
     metrics.read('holdfast_ingest_keys_dropped_total', () => this.#table.dropped);
+  }
+
+  /** What is remembered, and its limits. */
+  get figures(): KeyFigures {
+    const { size, bytes, dropped } = this.#table;
+    const { entriesMax, bytesMax } = this.#options;
+    return { loaded: this.#isLoaded, count: size, countMax: entriesMax, bytes, bytesMax, dropped };
   }
 
   /** @throws HF_KEYS_LOADING until the keys of log and files are known */
@@ -240,9 +259,10 @@ export class RequestKeys {
 
   /** Of the bytes and of all that changes the rows they mean, as hex digits. */
   async #bodyDigest(request: WriteRequest): Promise<string> {
-    const { format, precision, acceptPartial, body } = request;
+    const { format, precision, acceptPartial, table, body } = request;
     const digest = createHash('sha256');
-    digest.update(JSON.stringify([format ?? 'line', precision, acceptPartial]));
+    const terms = [format ?? 'line', precision, acceptPartial];
+    digest.update(JSON.stringify(table === undefined ? terms : [...terms, table]));
     for (let from = 0; from < body.length; from += hashStepBytes) {
       if (from > 0) await this.#deps.yieldNow();
       digest.update(body.subarray(from, from + hashStepBytes));

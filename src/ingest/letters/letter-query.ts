@@ -3,19 +3,27 @@
  */
 import { GatewayError } from '../../base/errors/gateway-error.ts';
 import { internalDatabase } from '../../base/model/schema.ts';
-import { deadLetterReplays, deadLetters } from '../../storage/catalog/reserved-tables.ts';
+import {
+  deadLetterDrops,
+  deadLetterReplays,
+  deadLetters,
+} from '../../storage/catalog/reserved-tables.ts';
 
 export type LetterState = 'open' | 'replayed' | 'all';
 
-/** Which letters; all that is given must hold. */
+/** Which letters; all that is given must hold. Those that were dropped are never meant. */
 export interface LetterFilter {
   /** `open` are those that were not sent once more. */
   readonly state: LetterState;
   readonly id?: string;
   readonly database?: string;
   readonly kind?: string;
-  /** Part of the reason, whatever its case. */
+  /** Part of the reason, of the text, or of the sender and its agent, whatever the case. */
   readonly reason?: string;
+  readonly text?: string;
+  readonly sender?: string;
+  /** That the line begins with; of MessagePack, that stands in the text. */
+  readonly measurement?: string;
   /** Wall time in microseconds: at or after, and before. */
   readonly fromUs?: number;
   readonly toUs?: number;
@@ -56,8 +64,13 @@ export interface LetterSummary extends Omit<Letter, 'body'> {
 const listTextMax = 500;
 
 const letters = `${internalDatabase}.${deadLetters.name}`;
-const marks = `${internalDatabase}.${deadLetterReplays.name}`;
-const isMarked = `EXISTS (SELECT 1 FROM ${marks} AS r WHERE r."letter" = l."id")`;
+
+function isIn(table: string): string {
+  return `EXISTS (SELECT 1 FROM ${internalDatabase}.${table} AS r WHERE r."letter" = l."id")`;
+}
+
+const isReplayed = isIn(deadLetterReplays.name);
+const isDropped = isIn(deadLetterDrops.name);
 
 export function cursorText({ timeUs, id }: LetterCursor): string {
   return `${timeUs}.${id}`;
@@ -90,20 +103,50 @@ class Conditions {
     this.#texts.push(text);
   }
 
+  /** What stands for `value` in the text of a condition. */
+  value(value: string): string {
+    this.parameters.push(value);
+    return `$${this.parameters.length}`;
+  }
+
   get sql(): string {
     return this.#texts.join(' AND ');
   }
 }
 
+/** True of all rows of a letter if it is of one. */
+function ofLetter(condition: string): string {
+  return `l."id" IN (SELECT t."id" FROM ${letters} AS t WHERE ${condition})`;
+}
+
+/** Line protocol in which `name` begins a line, or MessagePack that shows it. */
+function beginsWith(conditions: Conditions, name: string): string {
+  const shown = conditions.value(name);
+  const escaped = conditions.value(name.replace(/[, ]/g, '\\$&'));
+  const start = `chr(10) || ${escaped}`;
+  const line = `contains(chr(10) || t."text", ${start} || ',')`;
+  const lineWithoutTags = `contains(chr(10) || t."text", ${start} || ' ')`;
+  const item = `(t."format" <> 'line' AND contains(t."text", ${shown}))`;
+  return `t."part" = 0 AND (${line} OR ${lineWithoutTags} OR ${item})`;
+}
+
 function conditionsOf(filter: LetterFilter): Conditions {
-  const { state, id, database, kind, reason, fromUs, toUs } = filter;
+  const { state, id, database, kind, reason, text, sender, measurement, fromUs, toUs } = filter;
   const conditions = new Conditions();
   conditions.addPlain('l."id" IS NOT NULL');
-  if (state !== 'all') conditions.addPlain(state === 'open' ? `NOT ${isMarked}` : isMarked);
+  conditions.addPlain(`NOT ${isDropped}`);
+  if (state !== 'all') conditions.addPlain(state === 'open' ? `NOT ${isReplayed}` : isReplayed);
   conditions.add((value) => `l."id" = ${value}`, id);
   conditions.add((value) => `l."database" = ${value}`, database);
   conditions.add((value) => `l."kind" = ${value}`, kind);
   conditions.add((value) => `contains(lower(l."reason"), lower(${value}))`, reason);
+  const inText = (value: string) => ofLetter(`contains(lower(t."text"), lower(${value}))`);
+  conditions.add(inText, text);
+  const whose = `lower(concat_ws(' ', l."sender", l."agent"))`;
+  conditions.add((value) => `contains(${whose}, lower(${value}))`, sender);
+  if (measurement !== undefined) {
+    conditions.addPlain(ofLetter(beginsWith(conditions, measurement)));
+  }
   conditions.add((value) => `epoch_us(l."time") >= ${value}`, fromUs);
   conditions.add((value) => `epoch_us(l."time") < ${value}`, toUs);
   return conditions;
@@ -113,12 +156,26 @@ const common =
   'epoch_us(l."time"), l."id", l."database", l."dialect", l."format", l."precision", ' +
   'l."line", l."lines", l."kind", l."reason", l."sender", l."agent", l."whole", l."parts"';
 
-/** The newest letters that `filter` names. */
-export function listStatement(filter: LetterFilter, limit: number): LetterStatement {
+/** Letters on one side of `place` in the order of time and id. */
+function addPlace(conditions: Conditions, side: '<' | '>', place: LetterCursor | undefined): void {
+  if (place === undefined) return;
+  conditions.add((value) => `epoch_us(l."time") ${side}= ${value}`, place.timeUs);
+  const inTick = conditions.parameters.length;
+  const isBeside = `epoch_us(l."time") ${side} $${inTick}`;
+  conditions.add((value) => `(${isBeside} OR l."id" ${side} ${value})`, place.id);
+}
+
+/** The newest letters that `filter` names, or those that are older than `after`. */
+export function listStatement(
+  filter: LetterFilter,
+  limit: number,
+  after?: LetterCursor,
+): LetterStatement {
   const conditions = conditionsOf(filter);
   conditions.addPlain('l."part" = 0');
+  addPlace(conditions, '<', after);
   const sql =
-    `SELECT ${common}, substr(l."text", 1, ${listTextMax}), ${isMarked} ` +
+    `SELECT ${common}, substr(l."text", 1, ${listTextMax}), ${isReplayed} ` +
     `FROM ${letters} AS l WHERE ${conditions.sql} ` +
     `ORDER BY l."time" DESC, l."id" DESC LIMIT ${limit}`;
   return { sql, parameters: conditions.parameters };
@@ -140,17 +197,30 @@ export function pageStatement(
   rowsMax: number,
 ): LetterStatement {
   const conditions = conditionsOf(filter);
-  if (after !== undefined) {
-    const { timeUs, id } = after;
-    conditions.add((value) => `epoch_us(l."time") >= ${value}`, timeUs);
-    const inTick = conditions.parameters.length;
-    conditions.add((value) => `(epoch_us(l."time") > $${inTick} OR l."id" > ${value})`, id);
-  }
+  addPlace(conditions, '>', after);
   const sql =
     `SELECT ${common}, l."text", l."raw", l."part" FROM ${letters} AS l ` +
     `WHERE ${conditions.sql} ORDER BY l."time", l."id", l."part" LIMIT ${rowsMax}`;
   return { sql, parameters: conditions.parameters };
 }
+
+/** Time and id of letters behind `after`, oldest first. */
+export function idsStatement(
+  filter: LetterFilter,
+  after: LetterCursor | undefined,
+  limit: number,
+): LetterStatement {
+  const conditions = conditionsOf(filter);
+  conditions.addPlain('l."part" = 0');
+  addPlace(conditions, '>', after);
+  const sql =
+    `SELECT epoch_us(l."time"), l."id" FROM ${letters} AS l ` +
+    `WHERE ${conditions.sql} ORDER BY l."time", l."id" LIMIT ${limit}`;
+  return { sql, parameters: conditions.parameters };
+}
+
+/** The time of the oldest row that belongs to no dropped letter; null if there is none. */
+export const oldestKeptStatement = `SELECT min(epoch_us(l."time")) FROM ${letters} AS l WHERE NOT ${isDropped}`;
 
 type Cells = readonly unknown[];
 

@@ -3,8 +3,8 @@
  * commit, whole (commit-protocol P2, P10). Main thread.
  *
  * I1. Age is by log number, so that no clock decides which of them go first.
- * I2. A file that says which letters were sent once more goes only when all letters that it can
- *     speak of are gone: a mark has a higher number than its letter.
+ * I2. A file that says which letters were sent once more, or dropped, goes only when all letters
+ *     that it can speak of are gone: a mark has a higher number than its letter.
  * I3. Keys go by the time that they age by (key-time.ts), which no clock that jumps moves.
  * I4. One removing commit at a time; one that meets a removed file starts from the new state (P11).
  */
@@ -34,6 +34,16 @@ export interface ReservedFilesOptions {
   readonly keyAgeUsMax: number;
 }
 
+/** Dead letters in files, and their limits. */
+export interface LetterFigures {
+  readonly rows: number;
+  readonly rowsMax: number;
+  readonly bytes: number;
+  readonly bytesMax: number;
+  /** Rows removed since the start to stay within the limits. */
+  readonly droppedRows: number;
+}
+
 /** What counts of a file. */
 interface Kept {
   readonly id: number;
@@ -44,7 +54,8 @@ interface Kept {
   readonly lastUs: number;
 }
 
-const { deadLetters, idempotencyKeys, deadLetterReplays } = reservedMeasurements;
+const { deadLetters, idempotencyKeys, deadLetterReplays, deadLetterDrops } = reservedMeasurements;
+const reservedIds: readonly number[] = Object.values(reservedMeasurements);
 
 /** The alarm goes when nothing was dropped for so long. */
 const quietMs = 3_600_000;
@@ -93,6 +104,41 @@ export class ReservedFiles {
     });
   }
 
+  get letterFigures(): LetterFigures {
+    const { letterRowsMax, letterBytesMax } = this.#options;
+    return {
+      rows: this.#sum('rows'),
+      rowsMax: letterRowsMax,
+      bytes: this.#sum('bytes'),
+      bytesMax: letterBytesMax,
+      droppedRows: this.#droppedRows,
+    };
+  }
+
+  /**
+   * The call that removes those files of letters that are there now and whose rows are all older
+   * than `keptFromUs`; it resolves with their number.
+   * @throws HF_COMMIT_REFUSED, HF_COMMIT_THREAD_LOST
+   */
+  older(): (keptFromUs: number) => Promise<number> {
+    const now = this.#of(deadLetters).map(({ id }) => id);
+    return async (keptFromUs) => {
+      for (;;) {
+        const gone = now.filter((id) => (this.#files.get(id)?.lastUs ?? Infinity) < keptFromUs);
+        if (gone.length === 0) return 0;
+        const removes = gone.map((id) => ({ id, reason: 'delete' as const }));
+        try {
+          await this.#deps.commits.commit({ kind: 'job', removes }, []);
+        } catch (error) {
+          if (asGatewayError(error).code !== 'HF_COMMIT_CONFLICT') throw error;
+          continue;
+        }
+        void this.trim();
+        return gone.length;
+      }
+    };
+  }
+
   /** Removes what is too much; resolves when nothing is, or when the journal refuses. */
   async trim(): Promise<void> {
     if (this.#isBusy) return;
@@ -117,8 +163,7 @@ export class ReservedFiles {
   }
 
   #add(file: FileFacts): boolean {
-    const ids: readonly number[] = [deadLetters, idempotencyKeys, deadLetterReplays];
-    if (!ids.includes(file.measurementId)) return false;
+    if (!reservedIds.includes(file.measurementId)) return false;
     const kept = keptOf(file);
     this.#files.set(file.id, kept);
     if (file.measurementId === idempotencyKeys) this.#deps.keyTime.passed(kept.lastUs);
@@ -136,7 +181,7 @@ export class ReservedFiles {
     const letters = this.#of(deadLetters);
     const gone = excess(letters, letterBytesMax, letterRowsMax);
     const oldest = letters[gone.length];
-    const marks = this.#of(deadLetterReplays).filter(
+    const marks = [...this.#of(deadLetterReplays), ...this.#of(deadLetterDrops)].filter(
       ({ lsns }) => oldest !== undefined && lsns[1] < oldest.lsns[0],
     );
     return [...gone, ...marks, ...this.#goneKeys()];

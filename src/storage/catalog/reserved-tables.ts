@@ -65,8 +65,16 @@ export const deadLetterReplays = {
   columns: { letter: text },
 } as const satisfies ReservedTable;
 
+/** Which dead letters a person dropped. */
+export const deadLetterDrops = {
+  id: reservedMeasurements.deadLetterDrops,
+  name: 'dead_letter_drops',
+  columns: { letter: text },
+} as const satisfies ReservedTable;
+
 export const reservedTables: readonly ReservedTable[] = [
   deadLetters,
   idempotencyKeys,
   deadLetterReplays,
+  deadLetterDrops,
 ];

@@ -183,7 +183,7 @@ void t.test('an export gives what came, as JSON lines or as the bytes themselves
 
 void t.test('words that mean nothing are told', async (t) => {
   const gateway = await RealGateway.start(t);
-  for (const words of [[], ['drop'], ['list', 'x'], ['list', '--no-such', '1']]) {
+  for (const words of [[], ['lose'], ['drop'], ['list', 'x'], ['list', '--no-such', '1']]) {
     t.equal((await gateway.command(['deadletter', ...words])).code, 64, words.join(' '));
   }
   for (const query of ['state=x', 'limit=-1', 'limit=x', 'since=yesterday']) {

@@ -32,9 +32,10 @@ const counters = {
 function compose() {
   const appended: { count: number; done: Done }[] = [];
   const entered: string[] = [];
+  const state = { recovered: true, diskFull: false };
   const sources = {
-    recovered: () => true,
-    diskFull: () => false,
+    recovered: () => state.recovered,
+    diskFull: () => state.diskFull,
     walFailed: () => false,
     walBytes: () => 0,
     walOldestUnsyncedMs: () => 0,
@@ -70,7 +71,7 @@ function compose() {
       admission,
       decoders: { line: decoder, msgpack: decoder },
       rejectedBatch: () => smallBatch(1, 1),
-      replayedBatch: () => smallBatch(3, 1),
+      markedBatch: (became, ids) => smallBatch(became === 'dropped' ? 4 : 3, ids.length),
       keys: {
         check: () => undefined,
         once: () => Promise.reject(new Error('no key')),
@@ -89,7 +90,7 @@ function compose() {
     },
     { cellsMax: 1e6, daysMax: 1e6, lineBytesMax: 1e6, createDatabases: true },
   );
-  return { door, admission, buffers, appended, entered };
+  return { door, admission, buffers, appended, entered, state };
 }
 
 t.test('rows enter once the log has them, each with its number, before the answer', async (t) => {
@@ -131,3 +132,22 @@ t.test('rows that cannot enter are no success, and whoever called back is told',
   t.throws(() => appended[0]?.done(undefined, 100), { message: 'Array buffer allocation failed' });
   await t.rejects(written, { code: 'HF_BUG' });
 });
+
+t.test(
+  'letters are dropped by one record, on a full disk too, but not before replay',
+  async (t) => {
+    const { door, appended, entered, state } = compose();
+    state.diskFull = true;
+    const dropped = door.dropLetters(['a', 'b']);
+    t.match(appended, [{ count: 2 }]);
+    appended[0]?.done(undefined, 100);
+    await dropped;
+    t.strictSame(entered, ['4 100 0', 'to 101']);
+    const refused = door.dropLetters(['c']);
+    appended[1]?.done(new GatewayError('HF_LOG_APPEND', 'EIO'), 0);
+    await t.rejects(refused, { code: 'HF_LOG_APPEND' });
+    state.recovered = false;
+    await t.rejects(door.dropLetters(['d']), { code: 'HF_RECOVERING' });
+    t.equal(appended.length, 2);
+  },
+);

@@ -110,7 +110,7 @@ async function compose(options: { isLoaded?: boolean; bad?: boolean } = {}) {
       ),
       decoders: { line: { decode }, msgpack: { decode } },
       rejectedBatch: () => smallBatch(1, 1),
-      replayedBatch: () => smallBatch(3, 1),
+      markedBatch: () => smallBatch(3, 1),
       keys,
       encode: (batch) => {
         const bytes = new Uint8Array(8);

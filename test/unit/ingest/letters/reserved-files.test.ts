@@ -10,6 +10,7 @@ import { FakeClock, settled } from '../../../support/flush-fakes.ts';
 const letters = 1;
 const keys = 2;
 const marks = 3;
+const drops = 4;
 
 function file(id: number, measurementId: number, lsn: number, changes = {}): FileFacts {
   return {
@@ -157,3 +158,27 @@ t.test(
     t.same(removed(), [[1], [2], [2]]);
   },
 );
+
+t.test('files of which all letters are dropped go, of those that were there before', async (t) => {
+  const at = (hour: number) => ({ hours: [[hour, 0, 5]] });
+  const { kept, show, removed, failures, metrics } = compose([
+    file(1, letters, 100, at(1)),
+    file(2, letters, 200, at(3)),
+    file(3, drops, 150),
+    file(4, drops, 250),
+    file(5, keys, 10, at(1)),
+  ]);
+  const older = kept.older();
+  show({ kind: 'flush', adds: [file(6, letters, 300, at(1))] });
+  failures.push(new GatewayError('HF_COMMIT_CONFLICT', 'not yet'));
+  t.equal(await older(2 * 3_600_000_000), 1);
+  t.same(removed().slice(0, 2), [[1], [1]], 'tried again after a conflict');
+  for (let turn = 0; turn < 5; turn += 1) await settled();
+  t.same(removed().slice(2), [[3]], 'with it the marks that can speak of no other letter');
+  t.equal(await older(2 * 3_600_000_000), 0, 'the new file was not seen');
+  failures.push(new GatewayError('HF_COMMIT_REFUSED', 'EIO'));
+  await t.rejects(kept.older()(Infinity), { code: 'HF_COMMIT_REFUSED' });
+  t.equal(await kept.older()(Infinity), 2);
+  t.equal(kept.letterFigures.rows, 0);
+  t.match(await metrics.text(), 'holdfast_deadletter_dropped_rows_total 0', 'nothing was lost');
+});
