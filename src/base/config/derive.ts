@@ -323,10 +323,14 @@ const socketNameBytes = 32;
 
 /**
  * The absolute path of the data directory.
- * @throws HF_CONFIG if the query engine would read it as a pattern, and so might take the files of
- * another directory for its own; or if it is too long for the sockets in it
+ * @throws HF_CONFIG if it is empty; if the query engine would read it as a pattern, and so might
+ * take the files of another directory for its own; or if it is too long for the sockets in it
  */
 function parseDataDirectory(given: string, workingDirectory: string): string {
+  if (given.trim() === '') {
+    // It would be the directory of whatever shell had an unset variable.
+    throw new GatewayError('HF_CONFIG', 'storage.data_dir is empty; `.` is the current directory');
+  }
   const path = resolve(workingDirectory, given);
   if (/[*?[]/.test(path)) {
     throw new GatewayError(

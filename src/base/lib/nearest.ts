@@ -18,10 +18,17 @@ function distance(a: string, b: string): number {
   return previous[b.length] ?? 0;
 }
 
-/** The name in `known` that is nearest to `name`, or undefined if there is none at all. */
-export function nearestName(name: string, known: readonly string[]): string | undefined {
+/**
+ * The name in `known` that is nearest to `name`, or undefined if none is at most `editsMax` letters
+ * away.
+ */
+export function nearestName(
+  name: string,
+  known: readonly string[],
+  editsMax = Infinity,
+): string | undefined {
   let best: string | undefined;
-  let bestDistance = Infinity;
+  let bestDistance = editsMax + 1;
   for (const candidate of known) {
     const candidateDistance = distance(name.toLowerCase(), candidate.toLowerCase());
     if (candidateDistance < bestDistance) {

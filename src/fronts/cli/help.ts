@@ -7,7 +7,9 @@ import type { Verb } from './command.ts';
 const width = 24;
 
 function line(name: string, { usage, summary }: Pick<Verb, 'usage' | 'summary'>): string {
-  return `  ${`${name} ${usage}`.trimEnd().padEnd(width)} ${summary}`;
+  const words = `${name} ${usage}`.trimEnd();
+  const start = words.length > width ? `${words}\n  ${' '.repeat(width)}` : words.padEnd(width);
+  return `  ${start} ${summary}`;
 }
 
 const serveLine = { usage: '[--OPTION VALUE ...]', summary: 'run the gateway' };

@@ -23,11 +23,11 @@ export const verbs: Readonly<Record<string, Verb>> = {
 };
 
 function unknownVerb(name: string): GatewayError {
-  const nearest = nearestName(name, [...Object.keys(verbs), 'serve', 'help']);
-  return new GatewayError(
-    'HF_USAGE',
-    `unknown verb '${name}'; did you mean '${nearest ?? 'help'}'?`,
-  );
+  const known = ['serve', ...Object.keys(verbs), 'help'];
+  const nearest = nearestName(name, known, 2);
+  const hint =
+    nearest === undefined ? `there are ${known.join(', ')}` : `did you mean '${nearest}'?`;
+  return new GatewayError('HF_USAGE', `unknown verb '${name}'; ${hint}`);
 }
 
 async function run(words: readonly string[], context: CommandContext): Promise<number> {

@@ -36,6 +36,18 @@ interface Source {
   readonly identity: string;
 }
 
+const readFaults: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a directory',
+  EACCES: 'permission denied',
+};
+
+function unreadable(name: string, error: unknown): GatewayError {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  const reason = readFaults[code] ?? String(error);
+  return new GatewayError('HF_IO', `cannot read ${name}: ${reason}`, { cause: error });
+}
+
 function openSource(name: string, again: boolean, context: CommandContext): Source {
   const run = randomUUID();
   if (name === '-') return { chunks: context.input, bytes: undefined, identity: run };
@@ -45,7 +57,7 @@ function openSource(name: string, again: boolean, context: CommandContext): Sour
     const chunks = createReadStream(name) as AsyncIterable<Uint8Array>;
     return { chunks, bytes: size, identity };
   } catch (error) {
-    throw new GatewayError('HF_IO', `cannot read ${name}: ${String(error)}`, { cause: error });
+    throw unreadable(name, error);
   }
 }
 
@@ -53,7 +65,7 @@ async function* guarded(name: string, source: Source): AsyncGenerator<Uint8Array
   try {
     yield* source.chunks;
   } catch (error) {
-    throw new GatewayError('HF_IO', `cannot read ${name}: ${String(error)}`, { cause: error });
+    throw unreadable(name, error);
   }
 }
 
@@ -175,7 +187,8 @@ export const write: Verb = {
       context.err.write(`${what} (--again does)\n`);
     }
     if (rejected === 0) return exitCodes.ok;
-    context.err.write(`${rejected} bad lines went to the dead letters; the others are kept\n`);
+    const lines = rejected === 1 ? '1 bad line' : `${rejected} bad lines`;
+    context.err.write(`${lines} went to the dead letters; the others are kept\n`);
     return exitCodes.badInput;
   },
 };

@@ -60,7 +60,10 @@ void t.test('write, query and status', async (t) => {
   t.match(JSON.parse(asJson.out), { gateway: { phase: 'ready' } });
 
   t.equal((await gateway.command(['query', 'SELECT nonsense FROM d.m'])).code, 65, 'a query error');
-  t.equal((await gateway.command(['write', join(scratch, 'absent')])).code, 74, 'no such file');
+  const absent = await gateway.command(['write', join(scratch, 'absent')]);
+  t.match(absent, { code: 74, err: /cannot read .*absent: there is no such file/ });
+  const folder = await gateway.command(['write', scratch]);
+  t.match(folder, { code: 74, err: /it is a directory/ });
   t.equal((await gateway.command(['query'])).code, 64);
   t.equal((await gateway.command(['query', 'a', 'b'])).code, 64);
   t.equal((await gateway.command(['status', '--jsno'])).code, 64);

@@ -47,6 +47,15 @@ t.test('a data directory that the query engine would read as a pattern is refuse
   t.end();
 });
 
+t.test('no data directory at all is not taken for the current one', (t) => {
+  for (const path of ['', ' ']) {
+    const message = /storage\.data_dir is empty/;
+    t.throws(() => derive([`--data-dir=${path}`]), { code: 'HF_CONFIG', message });
+  }
+  t.equal(derive(['--data-dir', '.']).storage.dataDirectory, '/srv/h');
+  t.end();
+});
+
 t.test('a data directory whose sockets no one could reach is refused', (t) => {
   const deep = 'd'.repeat(60);
   t.equal(derive(['--data-dir', deep]).storage.dataDirectory, `/srv/h/${deep}`, 'from here');

@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import type { CommandContext } from '../../../../src/fronts/cli/command.ts';
 import { progressLine } from '../../../../src/fronts/cli/write-progress.ts';
-import { runVerb } from '../../../../src/fronts/cli/verbs.ts';
+import { runVerb, verbs } from '../../../../src/fronts/cli/verbs.ts';
 import { version } from '../../../../src/base/lib/version.ts';
 
 interface Answer {
@@ -178,6 +178,8 @@ t.test('errors say what to do and end in the code of sysexits', async (t) => {
 t.test('words that are wrong are told with the nearest right ones', async (t) => {
   const cases: [string[], RegExp][] = [
     [['qerry', 'x'], /unknown verb 'qerry'; did you mean 'query'/],
+    [['nope'], /unknown verb 'nope'; there are serve, query, .*, help$/m],
+    [['version', 'x'], /one word too many: 'x'/],
     [['query'], /the statement is missing/],
     [['query', 'SELECT', '1'], /one word too many: '1'/],
     [['query', 'x', '--csv', '--json'], /--json and --csv exclude each other/],
@@ -190,6 +192,14 @@ t.test('words that are wrong are told with the nearest right ones', async (t) =>
     const { code, err } = await run(words);
     t.equal(code, 64, words.join(' '));
     t.match(err, text);
+  }
+});
+
+t.test('the help has all summaries in one column, however long a usage is', async (t) => {
+  const { out } = await run(['help']);
+  for (const { summary } of Object.values(verbs)) {
+    const line = out.split('\n').find((each) => each.endsWith(summary));
+    t.equal(line?.indexOf(summary), 27, summary);
   }
 });
 
