@@ -82,7 +82,7 @@ export function rejectedBatch(
       part: places.map(({ part }) => part),
       parts: places.map(({ letter }) => parts.get(letter)),
       whole: places.map(({ letter }) => !cut.has(letter)),
-      format: all(request.format ?? 'line'),
+      format: each(({ format }) => format ?? request.format ?? 'line'),
       agent: all(request.agent),
     },
   );

@@ -7,9 +7,20 @@ import type { ColumnBatch } from '../../base/model/column-batch.ts';
 /** Unit of the times in a request; `auto` takes it from each time's magnitude. */
 export type Precision = 'n' | 'us' | 'ms' | 's' | 'm' | 'h' | 'auto';
 
+/** What a request says of a table that does not say it itself. */
+export interface TableTerms {
+  readonly measurement?: string;
+  /** Columns that are tags; all others are fields then. */
+  readonly tags?: readonly string[];
+  /** The column of times; `time` if it is not given. */
+  readonly timeColumn?: string;
+}
+
 export interface DecodeOptions {
   readonly database: string;
   readonly precision: Precision;
+  /** Only for formats of tables. */
+  readonly table?: TableTerms;
   /** Wall time in microseconds, read once for the request: the time of rows that bring none. */
   readonly nowUs: number;
   /**
@@ -39,6 +50,8 @@ export interface Rejection {
   /** In InfluxDB's words. */
   readonly reason: string;
   readonly kind: RejectionKind;
+  /** What the bytes are, if it is not what the request was: rows of tables are kept as items. */
+  readonly format?: 'msgpack';
   /** Bytes behind this text were not kept: it is not what was sent. */
   readonly isCut?: true;
   /**

@@ -35,7 +35,8 @@ function placeholder(type: PhysicalType): ColumnRef {
 
 export abstract class StagedColumn {
   readonly spelling: string;
-  readonly kind: ColumnKind;
+  /** Decided before the registry is asked. */
+  kind: ColumnKind;
   /** Of the item: rows without a value count too. */
   readonly rowCount: number;
   nanCells = 0;

@@ -3,13 +3,14 @@
  * come behind the columns, so nothing is decided here. Yields for pauses.
  */
 import { isUtf8 } from 'node:buffer';
+import type { StringDictionary } from '../../../base/model/column-batch.ts';
 import { freeMemory } from '../../../base/lib/free-memory.ts';
 import { decodeText, parseFault, type Fault } from '../series-parser.ts';
 import type { StagedItem } from '../columnar/columnar-placer.ts';
 import { bodyBroken, ColumnStage, valueBad, type StageContext } from './column-stage.ts';
 import { int64, uint64, valueClasses } from './formats.ts';
 import type { ItemTime } from './item-time.ts';
-import { nameAt } from './scalar-text.ts';
+import { nameAt, tokenProblem, type TokenLimits } from './scalar-text.ts';
 import { ValueSkipper } from './value-skipper.ts';
 
 /** Work between two chances for a pause: well under a millisecond. */
@@ -17,8 +18,7 @@ const stepRows = 8192;
 const stepBytes = 65_536;
 const stepValues = 16_384;
 
-export interface ColumnarLimits {
-  readonly columnsMax: number;
+export interface ColumnarLimits extends TokenLimits {
   /** Cells that the item may have. */
   readonly cellsMax: number;
   /** What to say if it has more. */
@@ -36,6 +36,8 @@ export class ColumnarItem implements StagedItem {
   fault: Fault = parseFault('');
   /** Where the name is; -1: there is none. */
   nameAt = -1;
+  /** Where the list of tags is; -1: there is none. */
+  tagsAt = -1;
   rowCount = 0;
   /** All but the times. */
   readonly stages: ColumnStage[] = [];
@@ -44,7 +46,7 @@ export class ColumnarItem implements StagedItem {
   times: Int32Array | undefined;
   cutTimes = 0;
   cells = 0;
-  readonly namesTags = false;
+  namesTags = false;
   readonly left = undefined;
   readonly mayOwn = true;
   readonly #context: StageContext;
@@ -53,6 +55,8 @@ export class ColumnarItem implements StagedItem {
   readonly #skipper: ValueSkipper;
   #hasRowCount = false;
   #hasColumns = false;
+  /** Columns that are tags, if the item names them. */
+  #tags: ReadonlySet<string> | undefined;
 
   constructor(context: StageContext, time: ItemTime, limits: ColumnarLimits) {
     this.#context = context;
@@ -96,12 +100,57 @@ export class ColumnarItem implements StagedItem {
         this.#hasColumns = true;
         at = yield* this.#readColumns(at);
         continue;
+      } else if (name === 'tags' && head.read(at) === valueClasses.array) {
+        if (this.tagsAt >= 0) return this.#fail('key "tags" twice');
+        this.tagsAt = at;
+        at = this.#readTags();
+        continue;
       } else if (name === 'batch') {
         return this.#fail('an item with columns and a batch');
       }
       at = yield* this.#skip(at);
     }
+    return at < 0 || this.#tags === undefined ? at : yield* this.#nameTags(this.#tags, at);
+  }
+
+  /** Reads the list of names whose head was read. */
+  #readTags(): number {
+    const { head, space } = this.#context;
+    const { length: count } = head;
+    if (count > this.#limits.columnsMax) {
+      const text = `max columns per measurement exceeded: ${this.#limits.columnsMax}`;
+      return this.#fail(text, 'cap');
+    }
+    const tags = new Set<string>();
+    let at = head.start;
+    for (let index = 0; index < count; index += 1) {
+      const kind = head.read(at);
+      if (kind === 0) return bodyBroken;
+      if (kind !== valueClasses.string) return this.#fail('the name of a tag that is no string');
+      const name = space.bytes.subarray(head.start, head.end);
+      if (!isUtf8(name)) return this.#fail('invalid UTF-8 in the name of a tag');
+      tags.add(decodeText(name));
+      at = head.end;
+    }
+    this.#tags = tags;
     return at;
+  }
+
+  /** The columns are those tags, and fields; `end` is behind the item. */
+  *#nameTags(tags: ReadonlySet<string>, end: number): Generator<undefined, number> {
+    this.namesTags = true;
+    for (const stage of this.stages) {
+      const { spelling } = stage;
+      stage.kind = tags.has(spelling) ? 'tag' : 'field';
+      if (stage.kind === 'field') continue;
+      for (const { dictionary } of stage.columns()) {
+        if (dictionary === undefined)
+          return this.#fail(`a value of tag "${spelling}" that is no text`);
+        const fault = yield* tagFault(dictionary, this.#limits);
+        if (fault !== undefined) return this.#fail(`${fault.reason} in column "${spelling}"`);
+      }
+    }
+    return end;
   }
 
   #fail(reason: string, kind: Fault['kind'] = 'parse'): typeof valueBad {
@@ -214,4 +263,22 @@ export class ColumnarItem implements StagedItem {
     yield;
     return at;
   }
+}
+
+/** Why one of the texts is no tag; the empty one is an absent tag. Yields for pauses. */
+function* tagFault(
+  { count, bytes, offsets }: StringDictionary,
+  limits: TokenLimits,
+): Generator<undefined, Fault | undefined> {
+  let seen = 0;
+  for (let code = 0; code < count; code += 1) {
+    const text = bytes.subarray(offsets[code] ?? 0, offsets[code + 1] ?? 0);
+    const fault = text.length === 0 ? undefined : tokenProblem('tag value', text, limits);
+    if (fault !== undefined) return fault;
+    seen += text.length + 64;
+    if (seen < stepBytes) continue;
+    seen = 0;
+    yield;
+  }
+  return undefined;
 }

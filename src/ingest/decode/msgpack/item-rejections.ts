@@ -24,29 +24,53 @@ interface Gathered {
 }
 
 export class ItemRejections {
+  /** That of the items, if it is not the one of the request. */
+  readonly #format: 'msgpack' | undefined;
   readonly #entries: Rejection[] = [];
   #gathered: Gathered | undefined;
   #count = 0;
+
+  constructor(format?: 'msgpack') {
+    this.#format = format;
+  }
 
   /** Items, and rows of columnar items, rejected so far. */
   get count(): number {
     return this.#count;
   }
 
-  /** Keeps `bytes` that are not an item that can be sent once more: rows in them were taken. */
-  *addRest(bytes: Uint8Array, item: number, { reason, kind }: Fault): Generator<undefined> {
+  /**
+   * Keeps `bytes` that are not an item that can be sent once more: rows in them were taken, or they
+   * are in the format of the request, of which `text` is then for people.
+   */
+  *addRest(
+    bytes: Uint8Array,
+    item: number,
+    { reason, kind }: Fault,
+    text?: string,
+  ): Generator<undefined> {
     this.#count += 1;
     this.#flush();
     const raw = bytes.slice(0, rejectionBytesMax);
-    const text = excerptOf(raw, textMax);
-    this.#push({ line: item, text, raw, reason, kind, count: 1, isCut: true });
+    const shown = text ?? excerptOf(raw, textMax);
+    this.#entries.push({ line: item, text: shown, raw, reason, kind, count: 1, isCut: true });
     yield;
   }
 
-  /** Keeps `bytes`, which stand for `count` rejections on item `item`; yields for pauses. */
-  *add(bytes: Uint8Array, item: number, fault: Fault, count = 1): Generator<undefined> {
+  /**
+   * Keeps `bytes`, which stand for `count` rejections on item `item`; 0: they go on with the bytes
+   * before them. Yields for pauses.
+   */
+  *add(
+    bytes: Uint8Array,
+    item: number,
+    fault: Fault,
+    count = 1,
+    isWhole = true,
+  ): Generator<undefined> {
     this.#count += count;
-    if (this.#entries.length >= singlesMax && bytes.length <= rejectionBytesMax) {
+    const isSmall = bytes.length <= rejectionBytesMax;
+    if (this.#entries.length >= singlesMax && isSmall && isWhole) {
       this.#gather(bytes, item, fault, count);
       return;
     }
@@ -65,6 +89,7 @@ export class ItemRejections {
         reason,
         kind,
         count: left,
+        ...(!isWhole && { isCut: true }),
       });
       left = 0;
       if (bytes.length > rejectionBytesMax) yield;
@@ -77,7 +102,8 @@ export class ItemRejections {
   }
 
   #push(rejection: Rejection): void {
-    this.#entries.push(rejection);
+    const format = this.#format;
+    this.#entries.push(format === undefined ? rejection : { ...rejection, format });
   }
 
   #gather(bytes: Uint8Array, item: number, fault: Fault, count: number): void {

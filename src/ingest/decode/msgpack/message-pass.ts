@@ -304,6 +304,7 @@ export class MessagePass {
     const { cellsMax } = this.#options;
     const item = new ColumnarItem(this.#context, this.#time, {
       columnsMax: this.#deps.registry.options.columnsMax,
+      nameBytesMax: this.#deps.registry.options.nameBytesMax,
       cellsMax: cellsMax - this.#cells.count,
       cellsReason: `max cells per request exceeded: ${cellsMax}`,
     });

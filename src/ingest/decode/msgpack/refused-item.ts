@@ -22,8 +22,11 @@ export function* refusedItem(
     while (skipper.advance(stepRows) === 'going');
     return skipper.at;
   };
-  parts.push(Uint8Array.of(0x82, 0xa1, 0x6d), bytes.subarray(item.nameAt, end(item.nameAt)));
-  parts.push(Uint8Array.of(0xa7), new TextEncoder().encode('columns'));
+  const { nameAt, tagsAt } = item;
+  parts.push(Uint8Array.of(tagsAt < 0 ? 0x82 : 0x83, 0xa1, 0x6d));
+  parts.push(bytes.subarray(nameAt, end(nameAt)));
+  if (tagsAt >= 0) parts.push(key('tags'), bytes.subarray(tagsAt, end(tagsAt)));
+  parts.push(key('columns'));
   parts.push(head(map32, item.places.length));
   for (const { keyAt, keyEnd, valuesAt } of item.places) {
     parts.push(bytes.subarray(keyAt, keyEnd), head(array32, count));
@@ -36,6 +39,11 @@ export function* refusedItem(
     }
   }
   return joined(parts);
+}
+
+/** A short string. */
+function key(text: string): Uint8Array {
+  return Uint8Array.of(0xa0 + text.length, ...new TextEncoder().encode(text));
 }
 
 function head(first: number, length: number): Uint8Array {
