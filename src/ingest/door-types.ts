@@ -2,13 +2,13 @@
  * The one way in for rows (commit-protocol P3), as those who bring rows see it: the write routes
  * now, imports and replays later. Implemented by door.ts.
  */
-import type { Precision, Rejection } from './decode/types.ts';
+import type { Precision, Rejection, TableTerms } from './decode/types.ts';
 
 /** How the routes of a dialect speak; kept with what they could not take. */
 export type WriteDialect = 'v1' | 'v2' | 'v3' | 'arc';
 
 /** What the bytes of a body are. */
-export type WriteFormat = 'line' | 'msgpack';
+export type WriteFormat = 'line' | 'msgpack' | 'arrow';
 
 export interface WriteRequest {
   readonly dialect: WriteDialect;
@@ -16,6 +16,8 @@ export interface WriteRequest {
   readonly format?: WriteFormat;
   readonly database: string;
   readonly precision: Precision;
+  /** Only for formats of tables. */
+  readonly table?: TableTerms;
   /** Decompressed; true until `write` has resolved. */
   readonly body: Uint8Array;
   /** False: if a line is bad, nothing of the request is kept. */

@@ -23,6 +23,7 @@ import { Flusher } from './buffer/flusher.ts';
 import { HotChunks } from './buffer/hot-chunks.ts';
 import { MeasurementBuffers } from './buffer/measurement-buffers.ts';
 import { SeriesMarks } from './buffer/series-marks.ts';
+import { ArrowDecoder } from './decode/arrow-ipc/arrow-ipc.ts';
 import { LineDecoder } from './decode/line-protocol.ts';
 import { MessagePackDecoder } from './decode/msgpack/message-pack.ts';
 import { rejectedBatch } from './decode/rejected-rows.ts';
@@ -202,7 +203,11 @@ function makeDoor(
   return new Door(
     {
       admission,
-      decoders: { line: new LineDecoder(decoding), msgpack: new MessagePackDecoder(decoding) },
+      decoders: {
+        line: new LineDecoder(decoding),
+        msgpack: new MessagePackDecoder(decoding),
+        arrow: new ArrowDecoder(decoding),
+      },
       rejectedBatch: (rejected, request, nowUs) =>
         rejectedBatch(registry, rejected, request, nowUs),
       markedBatch: (became, letter, nowUs) => {

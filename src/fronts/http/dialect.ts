@@ -19,7 +19,13 @@ export const lineProtocolPaths: readonly { readonly path: string; readonly diale
 /** Every path that takes MessagePack; the second is what Arc was first asked for. */
 export const messagePackPaths: readonly string[] = ['/api/v1/write/msgpack', '/write/v2/msgpack'];
 
-const writePaths = new Set([...lineProtocolPaths.map(({ path }) => path), ...messagePackPaths]);
+export const arrowPath = '/api/v1/write/arrow';
+
+const writePaths = new Set([
+  ...lineProtocolPaths.map(({ path }) => path),
+  ...messagePackPaths,
+  arrowPath,
+]);
 const firstPaths = new Set(['/write', '/query', '/ping']);
 
 /**

@@ -5,7 +5,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { GatewayError } from '../../base/errors/gateway-error.ts';
 import { hasControlCharacter } from '../../base/model/names.ts';
-import type { Precision } from '../../ingest/decode/types.ts';
+import type { Precision, TableTerms } from '../../ingest/decode/types.ts';
 import type { Dialect } from './dialect.ts';
 
 export type Parameters = Readonly<Record<string, unknown>>;
@@ -40,6 +40,19 @@ export function databaseOf(headers: IncomingHttpHeaders, parameters: Parameters)
   if (bucket === undefined) return defaultDatabase;
   const slash = bucket.indexOf('/');
   return slash > 0 ? bucket.slice(0, slash) : bucket;
+}
+
+/** What a request says of the table in its body. `tags` are names between commas. */
+export function tableTermsOf(headers: IncomingHttpHeaders, parameters: Parameters): TableTerms {
+  const measurement =
+    headerValue(headers, 'x-arc-measurement') ?? parameter(parameters, 'measurement');
+  const timeColumn = parameter(parameters, 'time_column');
+  const tags = parameter(parameters, 'tags')?.split(',');
+  return {
+    ...(measurement !== undefined && { measurement }),
+    ...(timeColumn !== undefined && { timeColumn }),
+    ...(tags !== undefined && { tags: tags.filter((tag) => tag !== '') }),
+  };
 }
 
 type PrecisionWords = Readonly<Record<string, Precision>>;

@@ -28,6 +28,7 @@ import { registerMonitoring } from './routes/monitoring.ts';
 import { influxVersion, registerPing } from './routes/ping.ts';
 import { registerQuery } from './routes/query.ts';
 import { registerStatus } from './routes/status.ts';
+import { registerArrowRoute } from './routes/write-arrow.ts';
 import { registerLineRoutes } from './routes/write-line.ts';
 import { registerMessagePackRoutes } from './routes/write-msgpack.ts';
 
@@ -152,6 +153,7 @@ export class HttpFront {
     const { status, metrics } = this.#deps;
     registerLineRoutes(app, this.#deps, this.#options);
     registerMessagePackRoutes(app, this.#deps, this.#options);
+    registerArrowRoute(app, this.#deps, this.#options);
     registerQuery(app, this.#deps, this.#options);
     registerInfluxQuery(app, this.#deps, this.#options);
     registerDeadLetters(app, this.#deps);

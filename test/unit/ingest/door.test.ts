@@ -69,7 +69,7 @@ function compose() {
   const door = new Door(
     {
       admission,
-      decoders: { line: decoder, msgpack: decoder },
+      decoders: { line: decoder, msgpack: decoder, arrow: decoder },
       rejectedBatch: () => smallBatch(1, 1),
       markedBatch: (became, ids) => smallBatch(became === 'dropped' ? 4 : 3, ids.length),
       keys: {

@@ -6,7 +6,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import t from 'tap';
 import { GatewayError } from '../../../../src/base/errors/gateway-error.ts';
 import type { ErrorCode } from '../../../../src/base/errors/codes.ts';
-import { lineProtocolPaths, messagePackPaths } from '../../../../src/fronts/http/dialect.ts';
+import { arrowPath, lineProtocolPaths, messagePackPaths } from '../../../../src/fronts/http/dialect.ts';
 import { dropPhrases } from '../../../../src/fronts/http/reply-error.ts';
 import { composeFront, type FrontScript, rejection } from '../../../support/http-front.ts';
 
@@ -22,6 +22,7 @@ const routes: readonly (readonly [path: string, dialect: Name])[] = [
   ['/api/v1/write', 'arc'],
   ['/api/v1/write/msgpack', 'arc'],
   ['/write/v2/msgpack', 'arc'],
+  ['/api/v1/write/arrow', 'arc'],
 ];
 
 interface Wanted {
@@ -252,7 +253,7 @@ const cells: Cell[] = [
 
 t.test('the table is walked for every route that takes rows', (t) => {
   const lines = lineProtocolPaths.map(({ path, dialect }) => [path, dialect]);
-  const all = [...lines, ...messagePackPaths.map((path) => [path, 'arc'])];
+  const all = [...lines, ...[...messagePackPaths, arrowPath].map((path) => [path, 'arc'])];
   t.same(all.sort(), routes.map((route) => [...route]).sort());
   t.end();
 });
@@ -341,6 +342,25 @@ t.test('database, precision and sender reach the door as each dialect names them
     ['/api/v1/write/influxdb?db=older', {}, { dialect: 'arc', database: 'older' }],
     ['/api/v2/write', { 'idempotency-key': 'Schl\u00fcssel 1' }, { key: 'Schlüssel 1' }],
     ['/api/v1/write/line-protocol', { 'idempotency-key': 'k'.repeat(255) }, { key: /^k{255}$/ }],
+    [
+      '/api/v1/write/arrow?db=d',
+      {},
+      { dialect: 'arc', format: 'arrow', database: 'd', precision: 'auto', table: {} },
+    ],
+    [
+      '/api/v1/write/arrow?measurement=cpu&tags=host,r%C3%A4ck&time_column=ts&precision=s',
+      { 'x-arc-database': 'plant' },
+      {
+        database: 'plant',
+        precision: 's',
+        table: { measurement: 'cpu', tags: ['host', 'räck'], timeColumn: 'ts' },
+      },
+    ],
+    [
+      '/api/v1/write/arrow?measurement=cpu',
+      { 'x-arc-measurement': 'over' },
+      { table: { measurement: 'over' } },
+    ],
     ['/write', { 'user-agent': 'Telegraf/1.39' }, { sender: '127.0.0.1', agent: 'Telegraf/1.39' }],
   ];
   for (const [url, headers, wanted] of cases) {

@@ -1,4 +1,4 @@
-/** Arrow IPC to columns: what pyarrow and the JavaScript library write, and what cannot be taken. */
+/** Arrow IPC to columns: what pyarrow and apache-arrow write, and what cannot be taken. */
 import {
   Dictionary,
   Field,

@@ -108,7 +108,7 @@ async function compose(options: { isLoaded?: boolean; bad?: boolean } = {}) {
         },
         { memoryBytesMax: 1e9, walBytesMax: 1e6, unsyncedMsMax: 1e6 },
       ),
-      decoders: { line: { decode }, msgpack: { decode } },
+      decoders: { line: { decode }, msgpack: { decode }, arrow: { decode } },
       rejectedBatch: () => smallBatch(1, 1),
       markedBatch: () => smallBatch(3, 1),
       keys,
