@@ -131,6 +131,7 @@ export class Door implements WriteDoor, LetterMarks {
     const decoded = await this.#deps.decoders[request.format ?? 'line'].decode(request.body, {
       database: request.database,
       precision: request.precision,
+      ...(request.table !== undefined && { table: request.table }),
       nowUs,
       acceptPartial: request.acceptPartial,
       cellsMax,
