@@ -7,6 +7,7 @@ import { openLog } from '../../../src/log/open-log.ts';
 import type { LogRecord } from '../../../src/log/log-types.ts';
 import { decodeRequest } from '../../../src/log/wal/request-record.ts';
 import { ThriftReader } from '../../../src/storage/parquet/thrift.ts';
+import { arrowTarget } from './targets/arrow-ipc.ts';
 import { commitTarget } from './targets/commit-record.ts';
 import { configTarget } from './targets/config.ts';
 import { decompressTarget } from './targets/decompress.ts';
@@ -96,6 +97,16 @@ export const planted: Readonly<Record<string, () => FuzzTarget>> = {
       // At the end of a block of memory, so to say.
       const isHit = (body as Uint8Array).length % 32 === 31;
       return decode(isHit ? replaced(body, 0xc0, [0xc2]) : body, setup);
+    }),
+  'arrow-ipc trusts offsets': () =>
+    arrowTarget((decode) => async (...args) => {
+      try {
+        return await decode(...args);
+      } catch (error) {
+        return unchecked((): never => {
+          throw error;
+        }, 'an offset outside its buffer')();
+      }
     }),
   'decompress takes half a body': () =>
     decompressTarget(async (...args) => {

@@ -1,5 +1,6 @@
 /** The targets by name, and those with a planted bug, which show what each fuzzer sees. */
 import { planted } from './planted.ts';
+import { arrowTarget } from './targets/arrow-ipc.ts';
 import { commitTarget } from './targets/commit-record.ts';
 import { configTarget } from './targets/config.ts';
 import { decompressTarget } from './targets/decompress.ts';
@@ -13,6 +14,7 @@ import type { FuzzTarget } from './target.ts';
 export const targets: Readonly<Record<string, () => FuzzTarget | Promise<FuzzTarget>>> = {
   'line-protocol': () => lineTarget(),
   'message-pack': () => messageTarget(),
+  'arrow-ipc': () => arrowTarget(),
   decompress: () => decompressTarget(),
   'request-record': () => requestTarget(),
   'commit-record': () => commitTarget(),
