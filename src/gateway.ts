@@ -433,7 +433,10 @@ class RunningGateway implements Gateway {
     const admit = () => {
       this.#intake.door.admit();
     };
-    const tagNames = new TagNames({ registry, commits, admit });
+    const seal = (ids: readonly number[]) => {
+      this.#intake.flusher.flush(ids);
+    };
+    const tagNames = new TagNames({ registry, commits, admit, seal });
     const letters = new DeadLetters({
       ask: (sql, parameters) => internalRows(this.#queries, sql, parameters),
       door: this.#intake.door,

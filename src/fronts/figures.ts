@@ -93,6 +93,8 @@ export class Figures {
       ...this.#filed,
       rowsEntered: this.#filed.rowsFiled + buffers.rows,
       rowsHeld: buffers.rows,
+      rowsRepeated: buffers.repeatedRows,
+      rowsUnmerged: buffers.unmergedRows,
       flushFailures: flusher.failures,
       bytes: buffers.bytes + hot.bytes,
       bytesMax: memoryBytesMax,

@@ -30,6 +30,10 @@ export interface BufferFigures {
   readonly rowsEntered: number;
   /** Rows in memory that no visible commit holds yet. */
   readonly rowsHeld: number;
+  /** Rows that were taken for repeats of sealed ones. */
+  readonly rowsRepeated: number;
+  /** Of these, those that may repeat rows of before a tag was named, from which they stay apart. */
+  readonly rowsUnmerged: number;
   /** Rows in files of commits since the start. */
   readonly rowsFiled: number;
   readonly flushes: number;
@@ -288,6 +292,8 @@ export class StatusReport {
       const ageMs = buffers()?.oldestAgeMs;
       return ageMs === undefined ? undefined : ageMs / 1000;
     });
+    metrics.read('holdfast_ingest_repeated_rows_total', () => buffers()?.rowsRepeated);
+    metrics.read('holdfast_ingest_unmerged_rows_total', () => buffers()?.rowsUnmerged);
     metrics.read('holdfast_flush_rows_total', () => buffers()?.rowsFiled);
     metrics.read('holdfast_flush_files_total', () => buffers()?.filesFiled);
     metrics.read('holdfast_flush_bytes_total', () => buffers()?.bytesFiled);

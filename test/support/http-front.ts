@@ -66,6 +66,8 @@ function sourcesOf(script: FrontScript): StatusSources {
       rowsFiled: 7,
       flushes: 2,
       flushFailures: 1,
+      rowsRepeated: 6,
+      rowsUnmerged: 1,
       filesFiled: 2,
       bytesFiled: 999,
       bytes: 4096,
@@ -124,6 +126,16 @@ export function composeFront(options: Partial<HttpFrontOptions> = {}): ComposedF
         name: (database, measurement, tags) => {
           script.named.push([database, measurement, ...tags]);
           return Promise.resolve(tags);
+        },
+        nameForAll: (database, tags) => {
+          script.named.push([database, '*', ...tags]);
+          return Promise.resolve(tags);
+        },
+        list: (database, measurement) => {
+          const places = script.named.filter(
+            ([of, its]) => of === database && its === (measurement ?? '*'),
+          );
+          return places.flatMap(([, , ...tags]) => tags);
         },
       },
       letters: {

@@ -27,8 +27,11 @@ export interface DecodeSetup {
   readonly yieldNow?: () => Promise<void>;
 }
 
-export function newDecoder(options: Partial<typeof registryOptions> = {}, cacheBytesMax = 1 << 20) {
-  const registry = new SchemaRegistry({ ...registryOptions, ...options });
+export function newDecoder(
+  options: Partial<typeof registryOptions> = {},
+  cacheBytesMax = 1 << 20,
+  registry = new SchemaRegistry({ ...registryOptions, ...options }),
+) {
   let tick = 0;
   const monotonicMs = () => (tick += 1);
   const decoder = new LineDecoder({ registry, monotonicMs, seed: 1, cacheBytesMax });

@@ -73,6 +73,14 @@ export const metricTable = {
     help: 'Rows dated further ahead than ingest.future_limit; they were kept.',
     labels: ['dialect'],
   },
+  holdfast_ingest_repeated_rows_total: {
+    type: 'counter',
+    help: 'Rows taken for repeats of points that came before; late rows of old hours count too.',
+  },
+  holdfast_ingest_unmerged_rows_total: {
+    type: 'counter',
+    help: 'Repeated rows in hours with rows of before a tag was named; they are not merged with those.',
+  },
   holdfast_ingest_keys: { type: 'gauge', help: 'Idempotency keys that are remembered.' },
   holdfast_ingest_keys_memory_bytes: {
     type: 'gauge',

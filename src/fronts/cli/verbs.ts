@@ -7,7 +7,7 @@ import { nearestName } from '../../base/lib/nearest.ts';
 import { type CommandContext, exitCodes, reportError, type Verb } from './command.ts';
 import { deadletter } from './deadletter.ts';
 import { helpText, verbHelp } from './help.ts';
-import { measurement } from './measurement.ts';
+import { database, measurement } from './named-tags.ts';
 import { query } from './query.ts';
 import { status } from './status.ts';
 import { version } from './version.ts';
@@ -17,6 +17,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   query,
   write,
   deadletter,
+  database,
   measurement,
   status,
   version,

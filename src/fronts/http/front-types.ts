@@ -33,6 +33,10 @@ export interface DatabaseDoor {
 export interface TagDoor {
   /** Resolves with all tags of the measurement once the named ones are durable (P17). */
   name(database: string, measurement: string, tags: readonly string[]): Promise<readonly string[]>;
+  /** Resolves with all tags named for the database once these are durable. */
+  nameForAll(database: string, tags: readonly string[]): Promise<readonly string[]>;
+  /** Tags of a measurement, or those named for all measurements of the database. */
+  list(database: string, measurement?: string): readonly string[];
 }
 
 /** The dead letters as the routes see them (ingest/letters/dead-letters.ts). */

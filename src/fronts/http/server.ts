@@ -22,7 +22,7 @@ import { errorAnswer } from './reply-error.ts';
 import { registerDeadLetters } from './routes/dead-letters.ts';
 import { registerHealth } from './routes/health.ts';
 import { registerInfluxQuery } from './routes/influx-query.ts';
-import { registerMeasurementTags } from './routes/measurement-tags.ts';
+import { registerNamedTags } from './routes/named-tags.ts';
 import { registerMetrics } from './routes/metrics.ts';
 import { registerMonitoring } from './routes/monitoring.ts';
 import { influxVersion, registerPing } from './routes/ping.ts';
@@ -157,7 +157,7 @@ export class HttpFront {
     registerQuery(app, this.#deps, this.#options);
     registerInfluxQuery(app, this.#deps, this.#options);
     registerDeadLetters(app, this.#deps);
-    registerMeasurementTags(app, this.#deps);
+    registerNamedTags(app, this.#deps);
     registerPing(app, status.version);
     registerHealth(app, status);
     registerStatus(app, status);

@@ -92,6 +92,16 @@ export class MeasurementBuffers {
     return this.#rows;
   }
 
+  /** Rows that were taken for repeats since the start (P18). */
+  get repeatedRows(): number {
+    return this.#options.marks?.repeats ?? 0;
+  }
+
+  /** Of these, those that may repeat rows of before a naming, from which they stay apart (P17). */
+  get unmergedRows(): number {
+    return this.#options.marks?.unmergedRepeats ?? 0;
+  }
+
   /** Last LSN of the last record whose rows are all in. */
   get enteredTo(): number {
     return this.#entered;

@@ -23,6 +23,9 @@ import { KeyScratch, SeriesTable } from './series-table.ts';
 /** Hours of a measurement with marks. */
 const hoursKept = 2;
 
+/** An entry of a map of two numbers, about. */
+const namingBytes = 40;
+
 /** Tag cells (rows x tag columns) looked at for one seal or batch; beyond it floors have to do. */
 const cellsMax = 4_000_000;
 
@@ -37,6 +40,8 @@ export interface MarkedRows {
   readonly rowCount: number;
   readonly times: BigInt64Array;
   readonly series: RowSeries;
+  /** As `ColumnBatch.namings`, of all rows. */
+  readonly namings: number;
   /** The tag columns as they are now. */
   tags(): readonly ColumnValues[];
 }
@@ -71,6 +76,8 @@ class MeasurementMarks {
   readonly #rule: FloorRule;
   /** Hours with marks, the one written last at the end. */
   readonly #kept = new Map<number, HourMarks>();
+  /** By hour, what the first namings were that its sealed rows know of; absent: 0. */
+  readonly #namings = new Map<number, number>();
   #series: SeriesTable;
   readonly #key = new KeyScratch();
 
@@ -80,7 +87,7 @@ class MeasurementMarks {
   }
 
   get bytes(): number {
-    return this.markBytes + this.floors.bytes;
+    return this.markBytes + this.floors.bytes + this.#namings.size * namingBytes;
   }
 
   /** Bytes that `drop` would free. */
@@ -88,6 +95,21 @@ class MeasurementMarks {
     let bytes = this.#series.count === 0 ? 0 : this.#series.bytes;
     for (const { marks } of this.#kept.values()) bytes += marks.byteLength;
     return bytes;
+  }
+
+  /** Notes that rows of `hour` are sealed. Called before its floor or marks rise. */
+  noteNamings(hour: number, namings: number): void {
+    if (namings === 0 && this.#namings.size === 0) return;
+    const isKnown = this.floors.at(hour) > 0 || this.#kept.has(hour);
+    const known = isKnown ? (this.#namings.get(hour) ?? 0) : namings;
+    const first = Math.min(known, namings);
+    if (first > 0) this.#namings.set(hour, first);
+    else this.#namings.delete(hour);
+  }
+
+  /** True if sealed rows of `hour`, which has some, know of fewer namings. */
+  hasEarlier(hour: number, namings: number): boolean {
+    return (this.#namings.get(hour) ?? 0) < namings;
   }
 
   judge(
@@ -132,6 +154,7 @@ class MeasurementMarks {
     const others = [...this.#kept.keys()].filter((hour) => !marked.includes(hour));
     this.#drop(others.slice(0, Math.max(0, others.length + marked.length - hoursKept)));
     for (const [hour, hourRows] of hours) {
+      this.noteNamings(hour, rows.namings);
       if (affordable && marked.includes(hour)) this.#raiseMarks(hour, hourRows, rows, tags);
       else this.floors.raise(hour, hourRows.highest);
     }
@@ -248,16 +271,23 @@ export class SeriesMarks {
   readonly #options: SeriesMarksOptions;
   /** The measurement sealed last at the end. */
   readonly #measurements = new Map<number, MeasurementMarks>();
+  /** Rows called repeats. */
+  repeats = 0;
+  /** Of these, those of hours with rows of before a naming: if they repeat these, both stay. */
+  unmergedRepeats = 0;
   #bytes = 0;
   #markBytes = 0;
 
   /** @param files live files of the catalog; those without identity say nothing (I3) */
   constructor(files: Iterable<FileFacts>, options: SeriesMarksOptions) {
     this.#options = options;
-    for (const { measurementId, flags, hours } of files) {
+    for (const { measurementId, flags, hours, namings = 0 } of files) {
       if ((flags & fileFlags.noIdentity) !== 0) continue;
       const marks = this.#of(measurementId);
-      for (const [hour, , maxOffset] of hours) marks.floors.raise(hour, maxOffset + 1);
+      for (const [hour, , maxOffset] of hours) {
+        marks.noteNamings(hour, namings);
+        marks.floors.raise(hour, maxOffset + 1);
+      }
     }
     for (const { bytes } of this.#measurements.values()) this.#bytes += bytes;
   }
@@ -278,7 +308,15 @@ export class SeriesMarks {
     [first, end]: readonly [first: number, end: number],
     found: (row: number) => void,
   ): void {
-    this.#measurements.get(measurementId)?.judge(hour, rows, first, end, found);
+    const marks = this.#measurements.get(measurementId);
+    if (marks === undefined) return;
+    let repeats = 0;
+    marks.judge(hour, rows, first, end, (row) => {
+      repeats += 1;
+      found(row);
+    });
+    this.repeats += repeats;
+    if (marks.hasEarlier(hour, rows.namings)) this.unmergedRepeats += repeats;
   }
 
   /** The rows of a buffer are sealed; buffers of a measurement are sealed in LSN order. */

@@ -16,6 +16,11 @@ export interface TagNamesDeps {
    * have its rows, and its id, in the log: they would go to another one.
    */
   admit(): void;
+  /**
+   * Ends the measurements' open buffers: what repeats their rows is noticed then, also where it is
+   * no version of them any more.
+   */
+  seal(measurementIds: readonly number[]): void;
 }
 
 export class TagNames {
@@ -45,6 +50,16 @@ export class TagNames {
   }
 
   /**
+   * Spellings of all tags of a measurement, those of its database among them, or of those that are
+   * named for a database.
+   */
+  list(database: string, measurement?: string): readonly string[] {
+    const { registry } = this.#deps;
+    const known = measurement === undefined ? undefined : registry.peek(database, measurement);
+    return known?.tags ?? [...registry.databaseTags(database)];
+  }
+
+  /**
    * Names tags of all measurements of a database, present and future; it is made if it is new.
    * Resolves, once a commit holds that, with the spellings of all that are named for it.
    * @throws as `name`
@@ -60,7 +75,8 @@ export class TagNames {
 
   /** What an earlier call left to commit rides along, so that a repeated one is durable too. */
   async #commit(measurementIds: readonly number[]): Promise<void> {
-    const { registry, commits } = this.#deps;
+    const { registry, commits, seal } = this.#deps;
+    seal(measurementIds);
     const changes = registry.takeChanges(measurementIds);
     if (Object.keys(changes).length === 0) return;
     await commits.commit({ kind: 'schema', ...changes }, []);

@@ -368,6 +368,20 @@ t.test('write stops at an answer that is no list of bad lines', async (t) => {
   t.match(err, /invalid precision/);
 });
 
+t.test('database tags names tags of all its measurements, and lists them', async (t) => {
+  const body = '{"database":"a b","tags":["host"]}';
+  const none = '{"database":"a b","tags":[]}';
+  const answers = [body, none].map((each) => ({ status: 200, body: each }));
+  const { url, asked } = await gateway(t, answers);
+  const words = ['database', 'tags', 'a b'];
+  t.match(await run([...words, 'host,', '--url', url]), { code: 0, out: 'tags of a b: host\n' });
+  t.match(asked[0], { method: 'PUT', url: '/api/v1/databases/a%20b/tags' });
+  t.same(JSON.parse(asked[0]?.body ?? ''), { tags: ['host'] });
+  t.match(await run([...words, '--url', url]), { code: 0, out: 'tags of a b: none\n' });
+  t.match(asked[1], { method: 'GET', url: '/api/v1/databases/a%20b/tags' });
+  t.match(await run(['database', 'drop', 'a', '--url', url]), { code: 64 });
+});
+
 t.test('measurement tags names tags of a measurement, whose name may have dots', async (t) => {
   const body = '{"database":"d","measurement":"disk.io","tags":["host","rack"]}';
   const { url, asked } = await gateway(t, [{ status: 200, body }]);
@@ -377,7 +391,7 @@ t.test('measurement tags names tags of a measurement, whose name may have dots',
   t.same(JSON.parse(asked[0]?.body ?? ''), { tags: ['host', 'rack'] });
   t.match(await run([...words, '--json']), { code: 0, out: `${body}\n` });
   for (const wrong of [
-    ['tags', 'd.m'],
+    ['tags', 'd.m', 'a', 'b'],
     ['tags', 'm', 'a'],
     ['drop', 'd.m', 'a'],
   ]) {

@@ -20,6 +20,7 @@ const options = {
 t.test('no tags are named while the log is read, so its rows keep their measurement', async (t) => {
   const registry = new SchemaRegistry(options);
   const committed: CommitProposal[] = [];
+  const sealed: (readonly number[])[] = [];
   let recovering = true;
   const tagNames = new TagNames({
     registry,
@@ -32,9 +33,12 @@ t.test('no tags are named while the log is read, so its rows keep their measurem
     admit: () => {
       if (recovering) throw new GatewayError('HF_RECOVERING', 'the log is being read');
     },
+    seal: (ids) => {
+      sealed.push(ids);
+    },
   });
   await t.rejects(tagNames.name('other', 'fresh', ['host']), { code: 'HF_RECOVERING' });
-  t.same(committed, []);
+  t.same([sealed, committed], [[], []]);
   const column = columnRef(-1, 'field', 'int64', 'v');
   const batch = {
     measurementId: firstMeasurementId,
@@ -50,6 +54,7 @@ t.test('no tags are named while the log is read, so its rows keep their measurem
 
   recovering = false;
   t.same(await tagNames.name('other', 'fresh', ['host']), ['host']);
+  t.same(sealed, [[firstMeasurementId + 1]]);
   t.same(
     committed.map(({ identified }) => identified),
     [[firstMeasurementId + 1]],
