@@ -1,6 +1,6 @@
 /**
- * Python's clients of InfluxDB 1, 2 and 3 and of Arc, unmodified: what they write is served as they
- * wrote it, and what they make of each answer is true.
+ * Python's clients of InfluxDB 1, 2 and 3 and of Arc, and pyarrow, unmodified: what they write is
+ * served as they wrote it, and what they make of each answer is true.
  */
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -143,5 +143,33 @@ void t.test('arc-tsdb-client', { skip }, async (t) => {
   );
   t.strictSame(letters, [[checks.database, 'bad line']]);
   checks.failed('refused', /only programs of this machine/);
+  await checks.count('refused', 0);
+});
+
+void t.test('pyarrow', { skip }, async (t) => {
+  const { checks, gateway } = await run(t, 'python_arrow.py', points);
+  checks.done('exact', 'precisions');
+  await checks.exact(points);
+  await checks.precisions({ s: units.s, ms: units.ms, u: 1000n, n: 1n });
+  // As a stream, then as a file: each point is there once, because its tags are named.
+  const good = { status: 204, rejected: null };
+  checks.value('batch', [good, good]);
+  await checks.batch();
+
+  checks.value('partial', { status: 204, rejected: '1' });
+  checks.value('conflict', { status: 204, rejected: '1' });
+  await checks.count('kept', 1);
+  const letters = await gateway.select(
+    'SELECT reason, format FROM _internal.dead_letters WHERE part = 0 ORDER BY "time"',
+  );
+  t.match(letters, [
+    ['a time that is null', 'msgpack'],
+    [/field type conflict/, 'msgpack'],
+  ]);
+  checks.failed('list', /^400 .*column \\"v\\" of type list cannot be stored.*"body_unreadable"/);
+  checks.failed('nameless', /^400 .*no measurement: name it by measurement=/);
+  checks.failed('broken', /^400 .*Invalid Arrow IPC payload: message \d at byte \d+/);
+  await checks.count('none', 0);
+  checks.failed('refused', /^503 /);
   await checks.count('refused', 0);
 });
