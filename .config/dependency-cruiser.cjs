@@ -32,26 +32,26 @@ const packagePlaces = {
 };
 const packageRules = Object.entries(packagePlaces).map(([name, place]) => ({
   name: `package-${name.replace(/[@/]/g, '')}`,
-  comment: `${name} is imported only under ${place}.`,
+  comment: `${name} is imported only under ${place}. Ask the wing that owns it, through what it exports.`,
   severity: 'error',
   from: { path: '^src/', pathNot: place },
   to: { path: `node_modules/${name}` },
 }));
 module.exports = {
   forbidden: [
-    { name: 'no-cycles', severity: 'error', comment: 'No import cycles.', from: {}, to: { circular: true } },
+    { name: 'no-cycles', severity: 'error', comment: 'No import cycles: move what both need into a file below them.', from: {}, to: { circular: true } },
     {
       name: 'base-stands-alone', severity: 'error',
-      comment: 'src/base knows nothing of the flow of the product.',
+      comment: 'src/base knows nothing of the flow of the product: move the type to base/model, or the code up.',
       from: { path: '^src/base/' }, to: { path: '^src/', pathNot: '^src/base/' },
     },
     {
-      name: 'no-tests-in-src', severity: 'error', comment: 'src never imports test or bench.',
+      name: 'no-tests-in-src', severity: 'error', comment: 'src never imports test or bench: move what both need to src, or compose it in the test.',
       from: { path: '^src/' }, to: { path: '^(test|bench)/' },
     },
     {
       name: 'gateway-is-the-only-root', severity: 'error',
-      comment: 'Only main.ts and the serve verb start the gateway; nothing else imports gateway.ts.',
+      comment: 'Only main.ts starts the gateway; let gateway.ts hand in what is needed.',
       from: { path: '^src/', pathNot: '^src/main\\.ts$' }, to: { path: '^src/(gateway|main)\\.ts$' },
     },
     {

@@ -12,7 +12,7 @@ const tools: readonly (readonly [title: string, command: string, args: readonly 
   [
     'imports go down the floors and never in a circle',
     'depcruise',
-    ['--config', '.config/dependency-cruiser.cjs', 'src'],
+    ['--config', '.config/dependency-cruiser.cjs', '--output-type', 'err-long', 'src'],
   ],
   [
     'one formatting (mend with `npm run format`)',
