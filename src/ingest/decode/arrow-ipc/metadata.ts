@@ -117,7 +117,9 @@ function* schemaOf(header: FlatTable, fieldsMax: number): Generator<undefined, A
   if (header.int16(0) !== 0) throw arrowFault('big-endian values, which are not taken');
   const fields: ArrowField[] = [];
   for (const field of header.tables(1)) {
-    if (fields.length === fieldsMax) throw arrowFault(`more than ${fieldsMax} columns`);
+    if (fields.length === fieldsMax) {
+      throw arrowFault(`max columns per measurement exceeded: ${fieldsMax - 1}`);
+    }
     fields.push(fieldOf(field));
     if (fields.length % stepFields === 0) yield;
   }
