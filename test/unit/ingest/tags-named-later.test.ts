@@ -250,6 +250,29 @@ await t.test('a tag that line protocol brings by itself changes nothing', async 
 });
 
 await t.test(
+  'an empty tag is none, in rows that are merged and in rows that are not',
+  async (t) => {
+    const box = await NamingBox.open();
+    t.teardown(() => {
+      box.close();
+    });
+    const plain: readonly Step[] = [
+      name('host', 'region'),
+      write('columnar', cells('a', '', 1), cells('b', '', 1)),
+      { do: 'seal' },
+      { do: 'file' },
+    ];
+    await new History(box).run(plain);
+    const rows = [`${base} | a | null | null | 1 | null`, `${base} | b | null | null | 1 | null`];
+    t.notMatch(await box.scanSql(), /nullif/);
+    t.same(await box.rows(), rows);
+    await box.append(await box.decide([{ time: base, cells: cells('a', '', 1) }], 'columnar'));
+    t.match(await box.scanSql(), /nullif/);
+    t.same(await box.rows(), rows);
+  },
+);
+
+await t.test(
   'a range without repeats is scanned as one of a measurement without namings',
   async (t) => {
     const plain: readonly Step[] = [

@@ -5,8 +5,10 @@
  */
 import t, { type Test } from 'tap';
 import fc from 'fast-check';
+import type { FileFacts } from '../../../../src/base/model/commit.ts';
 import { hourUs } from '../../../../src/base/model/partition.ts';
 import { MeasurementBuffers } from '../../../../src/ingest/buffer/measurement-buffers.ts';
+import { RowSeries } from '../../../../src/ingest/buffer/row-series.ts';
 import { SeriesMarks } from '../../../../src/ingest/buffer/series-marks.ts';
 import { FakeClock } from '../../../support/flush-fakes.ts';
 import { histories, runHistory, type Composition } from '../../../support/repeat-history.ts';
@@ -153,5 +155,40 @@ t.test('marks of series that come no more are forgotten with their hours', (test
     highest = Math.max(highest, marks.bytes);
   }
   test.ok(highest < 60_000, `${highest} bytes`);
+  test.end();
+});
+
+t.test('repeats are counted, and apart those of hours with rows of before a naming', (test) => {
+  const facts = (id: number, hour: number, namings: number): FileFacts => ({
+    id,
+    measurementId: 16,
+    path: '',
+    sha256: '',
+    bytes: 1,
+    rows: 1,
+    hours: [[hour, 0, 9]],
+    flags: 0,
+    lsns: [0, 0],
+    part: [0, 1],
+    seqMax: 0,
+    columns: [],
+    ...(namings > 0 && { namings }),
+  });
+  const files = [facts(1, 0, 0), facts(2, 0, 1), facts(3, 1, 1), facts(4, 2, 2), facts(5, 2, 1)];
+  for (const each of [files, files.toReversed()]) {
+    const marks = new SeriesMarks(each, { bytesMax: 2 ** 20, hashSeed: 9 });
+    const judged = (hour: number, namings: number) => {
+      const times = BigInt64Array.of(BigInt(hour) * hourUs, BigInt(hour) * hourUs + 10n);
+      const rows = { rowCount: 2, times, series: new RowSeries(), namings, tags: () => [] };
+      const before = [marks.repeats, marks.unmergedRepeats];
+      marks.judge(16, hour, rows, [0, 2], () => undefined);
+      return [marks.repeats, marks.unmergedRepeats].map((now, index) => now - (before[index] ?? 0));
+    };
+    test.same(judged(0, 0), [1, 0], 'one of two rows is at or below the floor');
+    test.same(judged(0, 1), [1, 1]);
+    test.same(judged(1, 1), [1, 0], 'the hour has no row of before');
+    test.same(judged(2, 2), [1, 1]);
+    test.same(judged(3, 2), [0, 0], 'an hour without rows');
+  }
   test.end();
 });
