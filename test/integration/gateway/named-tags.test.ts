@@ -90,3 +90,59 @@ void t.test('what cannot be a tag is refused, and nothing of the request is name
   const answer = await put({ tags: ['a'] });
   t.same(JSON.parse(answer.text), { database: 'd', measurement: 'm', tags: ['a'] });
 });
+
+void t.test('tags of a database hold for what comes, and uncover nothing', async (t) => {
+  const gateway = await RealGateway.start(t, flags);
+  const send = async (measurement: string, region: string, v: number) => {
+    const columns = { time: [second], host: ['a'], region: [region], v: [v] };
+    const { status, text } = await gateway.send({
+      path: '/api/v1/write/msgpack',
+      body: packed({ m: measurement, columns }),
+      headers: { 'x-arc-database': 'd' },
+    });
+    t.equal(status, 204, text);
+  };
+  const rows = (measurement: string) =>
+    gateway.select(`SELECT host, region, v FROM d."${measurement}" ORDER BY region, v`);
+  const name = async (tags: string) => {
+    const named = await gateway.command(['database', 'tags', 'd', tags]);
+    t.equal(named.code, 0, named.err);
+    return named.out;
+  };
+  t.equal(await name('host'), 'tags of d: host\n');
+  await send('old', 'x', 1);
+  await gateway.filed();
+  await send('old', 'y', 2);
+  t.same(await rows('old'), [['a', 'y', 2n]], 'the region is a value that was overwritten');
+  t.equal(await name('region'), 'tags of d: host, region\n');
+  const kept = async (why: string) => {
+    t.same(await rows('old'), [['a', 'y', 2n]], why);
+  };
+  await kept('a tag that is named later');
+  await gateway.filed();
+  await gateway.kill();
+  await gateway.startAgain();
+  await kept('after a kill');
+  const listed = await gateway.command(['database', 'tags', 'd']);
+  t.equal(listed.out, 'tags of d: host, region\n');
+  const own = await gateway.command(['measurement', 'tags', 'd.new']);
+  t.equal(own.out, 'tags of d.new: host, region\n', 'of one that is not there yet');
+  for (const v of [3, 4]) {
+    await send('new', 'x', v);
+    await send('new', '', v);
+    await send('old', 'x', v);
+  }
+  t.same(await rows('new'), [['a', 'x', 4n], ['a', null, 4n]]); // prettier-ignore
+  t.same(await rows('old'), [['a', 'x', 4n], ['a', 'y', 2n]], 'another point than that of before'); // prettier-ignore
+  await gateway.filed();
+  await send('new', 'x', 5);
+  t.same(await rows('new'), [['a', 'x', 5n], ['a', null, 4n]]); // prettier-ignore
+  const { buffers } = await gateway.json<{ buffers: Record<string, number> }>('/api/v1/status');
+  // A buffer may have been sealed between two rows of the new measurement.
+  const repeated = buffers['rows_repeated'] ?? 0;
+  t.ok(repeated >= 3 && repeated <= 5, 'two rows of old, one of new at least');
+  t.equal(buffers['rows_unmerged'], 2, 'the rows of old');
+  const metrics = await gateway.send({ method: 'GET', path: '/metrics' });
+  t.match(metrics.text, /^holdfast_ingest_repeated_rows_total [345]$/m);
+  t.match(metrics.text, /^holdfast_ingest_unmerged_rows_total 2$/m);
+});
