@@ -100,6 +100,8 @@ export class HttpFront {
       http: {
         connectionsCheckingInterval: slownessCheckMs,
         headersTimeout: Math.min(headMsMax, requestTimeoutMs),
+        // Node's own answer to a missing Host is not JSON; I1 turns it away.
+        requireHostHeader: false,
       },
       clientErrorHandler: (error, socket) => {
         settleClientFault(error, socket, this.#busy.has(socket));

@@ -46,6 +46,17 @@ t.test('a gzip body in many small chunks is put together', async (t) => {
   t.equal(Buffer.from(script.writes[0]?.body ?? []).toString(), lines);
 });
 
+t.test('a request without a Host is turned away in the words of its dialect', async (t) => {
+  const { port, script } = await listening(t);
+  const ask = (line: string) =>
+    rawAnswer(port, (socket) => socket.write(`${line} HTTP/1.1\r\nConnection: close\r\n\r\n`));
+  const write = await ask('POST /write?db=x');
+  t.match(write, /^HTTP\/1\.1 503 [^]*\r\nretry-after: \d+\r\n[^]*"code":"not_local"/);
+  t.match(await ask('POST /api/v2/write'), /^HTTP\/1\.1 503 [^]*\{"code":"not_local","message":/);
+  t.match(await ask('GET /ready'), /^HTTP\/1\.1 403 [^]*\{"success":false,[^]*"not_local"/);
+  t.equal(script.writes.length, 0);
+});
+
 t.test('a body that comes too slowly is cut off without an answer', async (t) => {
   const { port, script } = await listening(t, { requestTimeoutMs: 150, slownessCheckMs: 20 });
   const answer = await rawAnswer(port, (socket) => socket.write(`${head(100)}m f=1`));
