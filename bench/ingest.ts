@@ -2,18 +2,20 @@
  * Ingest bench: the gateway on its default, durable settings against a load maker in a process of
  * its own. For each scenario: rows that warm it up, so that what a start compiles is not what is
  * measured; when they are in Parquet a closed loop for the peak rate and the CPU it costs until
- * every row is in Parquet; then an open loop at half of that rate for the latency. The count of all
- * rows is verified by SQL at the end.
+ * every row is in Parquet; then an open loop at half of that rate for the latency, beside that of
+ * the log's syncs in the same time. The count of all rows is verified by SQL at the end.
  *
  * `npm run bench [-- --rows 1000000] [--warm-rows 300000] [--only cpu-100] [--directory D]`
  * `npm run bench -- --minutes 10 [--only cpu-4000] [--serve='--ingest-memory 256MiB']`
  * --minutes: instead of the table, one scenario in a closed loop for that long, watched for memory.
- * --serve: settings other than the defaults; they are printed. --node: options of Node, to profile
- * it (`--node='--cpu-prof --cpu-prof-dir=D'`).
+ * --open-rate: rows a second of the open loop instead of half of the peak, to compare two states of
+ * the code on a machine whose peak varies. --serve: settings other than the defaults; they are
+ * printed. --node: options of Node, to profile it (`--node='--cpu-prof --cpu-prof-dir=D'`).
  */
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { quantileMs } from './duration-counts.ts';
 import { Load } from './load.ts';
 import { loadLine, machineLine } from './machine.ts';
 import { childrenPeakMiB, cpuSeconds, directoryBytes, residentMiB } from './process-figures.ts';
@@ -70,6 +72,8 @@ const scenarios: readonly Scenario[] = [
 interface Settings {
   readonly rows: number | undefined;
   readonly warmRows: number | undefined;
+  /** Rows a second; half of the peak if not given. */
+  readonly openRate: number | undefined;
   readonly port: number;
   readonly parent: string;
   readonly serve: readonly string[];
@@ -85,6 +89,9 @@ const columns: readonly (readonly [title: string, width: number])[] = [
   ['p50 ms', 7],
   ['p99 ms', 7],
   ['p99.9 ms', 8],
+  ['sync p50', 8],
+  ['sync p99', 8],
+  ['p99/sync', 8],
   ['peak MiB', 8],
   ['query MiB', 9],
   ['B/row', 6],
@@ -129,9 +136,12 @@ async function measure(scenario: Scenario, settings: Settings): Promise<void> {
     const sent = peak.acknowledgedBodies * rowsPerBody;
     const rate = sent / peak.seconds;
     const bytes = directoryBytes(join(subject.directory, 'data')) - bytesBefore;
-    const half = rate / 2 / rowsPerBody;
+    const half = (settings.openRate ?? rate / 2) / rowsPerBody;
     const bodies = Math.min(openBodiesMin, Math.ceil(half * openSecondsMax));
+    const syncsBefore = await subject.syncs();
     const open = await load.send({ kind: 'open', bodies, bodiesPerSecond: half });
+    const syncsAfter = await subject.syncs();
+    const syncMs = (share: number) => quantileMs(syncsBefore, syncsAfter, share);
     const others = warm.acknowledgedBodies + open.acknowledgedBodies;
     const acknowledged = sent + others * rowsPerBody;
     const seen = await subject.count(scenario.shape.name);
@@ -147,6 +157,9 @@ async function measure(scenario: Scenario, settings: Settings): Promise<void> {
       quantile(open.latenciesMs, 0.5).toFixed(1),
       quantile(open.latenciesMs, 0.99).toFixed(1),
       quantile(open.latenciesMs, 0.999).toFixed(1),
+      syncMs(0.5).toFixed(2),
+      syncMs(0.99).toFixed(2),
+      (quantile(open.latenciesMs, 0.99) / syncMs(0.99)).toFixed(1),
       residentMiB(subject.pid).peak.toFixed(0),
       childrenPeakMiB(subject.pid).toFixed(0),
       (bytes / sent).toFixed(1),
@@ -164,6 +177,7 @@ const { values } = parseArgs({
   options: {
     rows: { type: 'string' },
     'warm-rows': { type: 'string' },
+    'open-rate': { type: 'string' },
     only: { type: 'string' },
     minutes: { type: 'string' },
     port: { type: 'string', default: '18086' },
@@ -175,6 +189,7 @@ const { values } = parseArgs({
 const settings: Settings = {
   rows: values.rows === undefined ? undefined : Number(values.rows),
   warmRows: values['warm-rows'] === undefined ? undefined : Number(values['warm-rows']),
+  openRate: values['open-rate'] === undefined ? undefined : Number(values['open-rate']),
   port: Number(values.port),
   parent: values.directory,
   serve: words(values.serve),

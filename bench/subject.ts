@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { durationCounts, type DurationCounts } from './duration-counts.ts';
 
 export interface SubjectOptions {
   readonly port: number;
@@ -103,6 +104,12 @@ export class Subject {
   async status(): Promise<SubjectStatus> {
     const answer = await fetch(`${this.url}/api/v1/status`);
     return (await answer.json()) as SubjectStatus;
+  }
+
+  /** Durations of the log's syncs since the start. */
+  async syncs(): Promise<DurationCounts> {
+    const answer = await fetch(`${this.url}/metrics`);
+    return durationCounts(await answer.text(), 'holdfast_wal_sync_seconds');
   }
 
   /** Ends the process by `signal` and resolves when it is gone. */

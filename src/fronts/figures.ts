@@ -67,6 +67,7 @@ export class Figures {
       refusal: () => admission.refusal(),
       buffers: () => this.#buffers(),
       wal: () => this.#wal(),
+      walSyncs: () => this.#parts.wal()?.syncLatency.counts(),
       catalog: () => {
         const { files, fileBytes: bytes, indexRebuilds, ...journal } = commits.figures;
         const { visibleCommit } = commits;

@@ -6,7 +6,7 @@
 import type { GatewayError } from '../base/errors/gateway-error.ts';
 import { publicCode } from '../base/errors/public-code.ts';
 import type { Clock } from '../base/lib/clock.ts';
-import type { LatencySummary } from '../base/lib/latency-histogram.ts';
+import type { LatencyCounts, LatencySummary } from '../base/lib/latency-histogram.ts';
 import type { ActiveAlarm } from '../base/telemetry/alarms.ts';
 import type { Metrics } from '../base/telemetry/metrics.ts';
 
@@ -106,6 +106,8 @@ export interface StatusSources {
   refusal(): GatewayError | undefined;
   buffers(): BufferFigures | undefined;
   wal(): WalFigures | undefined;
+  /** Durations of the log's syncs. */
+  walSyncs(): LatencyCounts | undefined;
   catalog(): CatalogFigures | undefined;
   queries(): QueryFigures | undefined;
   disk(): DiskFigures | undefined;
@@ -285,7 +287,7 @@ export class StatusReport {
 
   /** Lets `metrics` read these figures at each scrape. */
   feed(metrics: Metrics): void {
-    const { buffers, wal, catalog, queries, disk } = this.#sources;
+    const { buffers, wal, walSyncs, catalog, queries, disk } = this.#sources;
     metrics.read('holdfast_buffer_rows', () => buffers()?.rowsHeld);
     metrics.read('holdfast_buffer_memory_bytes', () => buffers()?.bytes);
     metrics.read('holdfast_buffer_oldest_age_seconds', () => {
@@ -304,12 +306,7 @@ export class StatusReport {
     metrics.read('holdfast_wal_queued_bytes', () => wal()?.queuedBytes);
     metrics.read('holdfast_wal_groups_total', () => wal()?.groups);
     metrics.read('holdfast_wal_failures_total', () => wal()?.failures);
-    metrics.read('holdfast_wal_sync_seconds', () => {
-      const latency = wal()?.syncLatency;
-      if (latency === undefined) return undefined;
-      const { p50Ms, p99Ms, maxMs } = latency;
-      return { '0.5': p50Ms / 1000, '0.99': p99Ms / 1000, '1': maxMs / 1000 };
-    });
+    metrics.readHistogram('holdfast_wal_sync_seconds', walSyncs);
     metrics.read('holdfast_journal_visible_commit', () => catalog()?.visibleCommit);
     metrics.read('holdfast_journal_commits_total', () => catalog()?.commits);
     metrics.read('holdfast_catalog_files', () => catalog()?.files);

@@ -74,7 +74,7 @@ export interface LogOptions {
 
 /** Told of what costs time or goes wrong; must not throw and must not call the log. */
 export interface LogObserver {
-  /** A group or a background sync is on the device after `milliseconds`. */
+  /** A group or a background sync is on the device; its sync alone took `milliseconds`. */
   synced(milliseconds: number, bytes: number): void;
   /** A write or sync failed; the log makes a fresh segment next. */
   failed(error: Error): void;

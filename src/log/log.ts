@@ -268,14 +268,15 @@ export class Log implements AppendLog {
     const { position, salt, file } = active;
     const end = this.#rules.groupStart(position + bytes);
     const mark = this.#settledTo;
-    const startedMs = this.#options.clock.monotonicMs();
+    const { clock, syncMode } = this.#options;
+    let startedMs = 0;
     try {
       const pad = end - position - bytes;
-      file.write(
-        encodeGroup(records, salt, () => mark, pad),
-        position,
-      );
-      if (syncsGroups(this.#options.syncMode)) syncBarrier(file, this.#options.syncMode);
+      const parts = encodeGroup(records, salt, () => mark, pad);
+      if (syncMode === 'dsync') startedMs = clock.monotonicMs();
+      file.write(parts, position);
+      if (syncMode !== 'dsync') startedMs = clock.monotonicMs();
+      if (syncsGroups(syncMode)) syncBarrier(file, syncMode);
     } catch (error) {
       this.#replaceFailed(active, error);
       throw refused(error);
@@ -283,7 +284,7 @@ export class Log implements AppendLog {
     active.position = end;
     active.hasGroups = true;
     this.#writtenTo = this.#next - 1;
-    if (syncsGroups(this.#options.syncMode)) {
+    if (syncsGroups(syncMode)) {
       this.#mark = Math.max(this.#mark, mark);
       this.#settle(active, startedMs, bytes);
     } else {

@@ -75,6 +75,7 @@ function sourcesOf(script: FrontScript): StatusSources {
       oldestAgeMs: 3200,
       sizes: { 'default.cpu': 3, 'plant.mem': 2 },
     }),
+    walSyncs: () => undefined,
     wal: () => ({ syncedLsn: 12, liveBytes: 1, queuedBytes: 0, groups: 4, failures: 0 }),
     catalog: () => ({ visibleCommit: 3, commits: 3, files: 2, bytes: 999, indexRebuilds: 0 }),
     queries: () => ({ active: 0, queued: 0, engineRestarts: 0 }),

@@ -1,13 +1,15 @@
 /**
- * Counts of durations in fixed buckets whose bounds grow by the square root of two, so that any
- * quantile is right within 20 % from 20 microseconds to 90 seconds, at 360 bytes and no garbage.
+ * Counts of durations in fixed buckets whose bounds grow by the fourth root of two, so that
+ * any quantile is at most 19 % too high from 20 microseconds to 90 seconds, at 720 bytes and no
+ * garbage.
  * Not shared between threads: the thread that measures sends durations to the one that counts.
  */
 const firstBoundMs = 0.02;
-const boundCount = 45;
+const boundsPerDoubling = 4;
+const boundCount = 89;
 const boundsMs: readonly number[] = Array.from(
   { length: boundCount },
-  (_, index) => firstBoundMs * 2 ** (index / 2),
+  (_, index) => firstBoundMs * 2 ** (index / boundsPerDoubling),
 );
 
 /** Plain values for status pages and metrics. */
@@ -19,6 +21,13 @@ export interface LatencySummary {
   readonly p99Ms: number;
 }
 
+/** Durations counted by how long they were, as Prometheus reads them. */
+export interface LatencyCounts {
+  /** [upper bound in milliseconds, durations at or below it], ascending; the last is infinite. */
+  readonly cumulative: readonly (readonly [upToMs: number, count: number])[];
+  readonly sumMs: number;
+}
+
 export class LatencyHistogram {
   /** One more than the bounds: the last counts what is above them all. */
   readonly #counts = new Float64Array(boundCount + 1);
@@ -27,7 +36,7 @@ export class LatencyHistogram {
   #maxMs = 0;
 
   add(milliseconds: number): void {
-    const position = Math.ceil(2 * Math.log2(milliseconds / firstBoundMs));
+    const position = Math.ceil(boundsPerDoubling * Math.log2(milliseconds / firstBoundMs));
     const index = Math.min(Math.max(position, 0), boundCount);
     this.#counts[index] = (this.#counts[index] ?? 0) + 1;
     this.#count++;
@@ -47,13 +56,13 @@ export class LatencyHistogram {
     return this.#maxMs;
   }
 
-  /** [upper bound in milliseconds, durations at or below it], ascending; the last is infinite. */
-  cumulative(): readonly (readonly [upToMs: number, count: number])[] {
+  counts(): LatencyCounts {
     let seen = 0;
-    return Array.from(this.#counts, (count, index) => {
+    const cumulative = Array.from(this.#counts, (count, index) => {
       seen += count;
       return [boundsMs[index] ?? Infinity, seen] as const;
     });
+    return { cumulative, sumMs: this.#sumMs };
   }
 
   summary(): LatencySummary {

@@ -8,7 +8,7 @@ export interface MetricEntry {
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly help: string;
   readonly labels?: readonly string[];
-  /** Upper bounds of a histogram, in its unit. */
+  /** Upper bounds of a histogram, in its unit; without, it is read at each scrape. */
   readonly buckets?: readonly number[];
 }
 
@@ -136,9 +136,8 @@ export const metricTable = {
   holdfast_wal_groups_total: { type: 'counter', help: 'Groups written: one sync each.' },
   holdfast_wal_failures_total: { type: 'counter', help: 'Writes or syncs of the log that failed.' },
   holdfast_wal_sync_seconds: {
-    type: 'gauge',
-    help: 'Time of one sync of the log since the start: quantiles 0.5, 0.99 and 1 (the longest).',
-    labels: ['quantile'],
+    type: 'histogram',
+    help: 'Time that the disk took for one sync of the log; four buckets for each doubling.',
   },
   holdfast_journal_visible_commit: { type: 'gauge', help: 'Number of the newest commit.' },
   holdfast_journal_commits_total: { type: 'counter', help: 'Commits since the start.' },

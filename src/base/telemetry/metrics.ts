@@ -4,6 +4,7 @@
  * are read at scrape time through `read`, which costs nothing on the write path.
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { LatencyCounts } from '../lib/latency-histogram.ts';
 import {
   type LabelsOf,
   type MetricEntry,
@@ -26,9 +27,38 @@ export type Reading = number | Readonly<Record<string, number>> | undefined;
 
 type AnyMetric = Counter | Gauge | Histogram;
 
+/** A histogram that a part keeps itself; of prom-client's only what its registry calls. */
+class ReadHistogram {
+  readonly name: string;
+  readonly #help: string;
+  read: () => LatencyCounts | undefined = () => undefined;
+
+  constructor(name: string, help: string) {
+    this.name = name;
+    this.#help = help;
+  }
+
+  get(): Promise<unknown> {
+    const { name } = this;
+    const counts = this.read();
+    const values = (counts?.cumulative ?? []).map(([upToMs, value]) => {
+      const le = upToMs === Infinity ? '+Inf' : Number((upToMs / 1000).toPrecision(4));
+      return { metricName: `${name}_bucket`, labels: { le }, value };
+    });
+    const shape = { name, help: this.#help, type: 'histogram', aggregator: 'sum' };
+    if (counts === undefined) return Promise.resolve({ ...shape, values });
+    const count = values.at(-1)?.value ?? 0;
+    const sums = [
+      { metricName: `${name}_sum`, labels: {}, value: counts.sumMs / 1000 },
+      { metricName: `${name}_count`, labels: {}, value: count },
+    ];
+    return Promise.resolve({ ...shape, values: [...values, ...sums] });
+  }
+}
+
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #metrics = new Map<MetricName, AnyMetric>();
+  readonly #metrics = new Map<MetricName, AnyMetric | ReadHistogram>();
   readonly #readings: { readonly name: MetricName; read(): Reading }[] = [];
 
   constructor() {
@@ -37,12 +67,15 @@ export class Metrics {
     }
   }
 
-  #create(name: MetricName, entry: MetricEntry): AnyMetric {
+  #create(name: MetricName, entry: MetricEntry): AnyMetric | ReadHistogram {
     const labelNames = [...(entry.labels ?? [])];
     const base = { name, help: entry.help, labelNames, registers: [this.#registry] };
     if (entry.type === 'counter') return new Counter(base);
     if (entry.type === 'gauge') return new Gauge(base);
-    return new Histogram({ ...base, buckets: [...(entry.buckets ?? [])] });
+    if (entry.buckets !== undefined) return new Histogram({ ...base, buckets: [...entry.buckets] });
+    const histogram = new ReadHistogram(name, entry.help);
+    this.#registry.registerMetric(histogram as unknown as Histogram);
+    return histogram;
   }
 
   /** Records into a counter as things happen. */
@@ -67,6 +100,11 @@ export class Metrics {
   /** Takes the value of a counter or gauge from `read` at each scrape. */
   read(name: MetricOf<'counter' | 'gauge'>, read: () => Reading): void {
     this.#readings.push({ name, read });
+  }
+
+  /** Takes a histogram without buckets of its own in the table, of seconds, from `read`. */
+  readHistogram(name: MetricOf<'histogram'>, read: () => LatencyCounts | undefined): void {
+    (this.#metrics.get(name) as ReadHistogram).read = read;
   }
 
   #refresh(name: MetricName, reading: Reading): void {

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { alarmIds, Alarms, alarmTable } from '../../../../src/base/telemetry/alarms.ts';
 import { openLog } from '../../../../src/base/telemetry/log.ts';
+import { LatencyHistogram } from '../../../../src/base/lib/latency-histogram.ts';
 import { metricsMarkdown, metricTable } from '../../../../src/base/telemetry/metric-table.ts';
 import { Metrics } from '../../../../src/base/telemetry/metrics.ts';
 import { GatewayError } from '../../../../src/base/errors/gateway-error.ts';
@@ -90,6 +91,9 @@ t.test('recorders count, readings are taken at each scrape', async (t) => {
   metrics.read('holdfast_catalog_files', () => files);
   metrics.read('holdfast_alarms_active', () => ({ disk_soft: 1 }));
   metrics.read('holdfast_flush_rows_total', () => 70);
+  const syncs = new LatencyHistogram();
+  metrics.readHistogram('holdfast_wal_sync_seconds', () => syncs.counts());
+  for (const milliseconds of [0.02, 1.2, 1.2, 1e9]) syncs.add(milliseconds);
   await metrics.text();
   files = 5;
   const text = await metrics.text();
@@ -97,5 +101,10 @@ t.test('recorders count, readings are taken at each scrape', async (t) => {
   t.match(text, 'holdfast_http_write_seconds_bucket{le="0.0025"} 1');
   t.match(text, 'holdfast_catalog_files 5');
   t.match(text, 'holdfast_flush_rows_total 70');
+  t.match(text, 'holdfast_wal_sync_seconds_bucket{le="0.001076"} 1');
+  t.match(text, 'holdfast_wal_sync_seconds_bucket{le="0.00128"} 3');
+  t.match(text, 'holdfast_wal_sync_seconds_bucket{le="+Inf"} 4');
+  t.match(text, 'holdfast_wal_sync_seconds_sum 1000000.0024');
+  t.match(text, 'holdfast_wal_sync_seconds_count 4');
   t.match(text, 'holdfast_alarms_active{alarm="disk_soft"} 1');
 });
