@@ -185,7 +185,10 @@ export class EncoderPool implements Encoder {
   #startThread(): Thread {
     const { thread: entry, dataDirectory, compression } = this.#options;
     const settings = { dataDirectory, compression, urgency: this.#urgency };
-    const worker = new Worker(entry, { name: 'encoder', workerData: settings satisfies EncoderSettings });
+    const worker = new Worker(entry, {
+      name: 'encoder',
+      workerData: settings satisfies EncoderSettings,
+    });
     const thread: Thread = { worker, hot: [], flushes: [], leaving: false };
     this.#threads.add(thread);
     worker.unref();
