@@ -9,6 +9,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { programEnvironment } from '../../support/gateway-process.ts';
 import { RealGateway, scratchDirectory } from '../../support/real-gateway.ts';
 import { required } from '../../support/requirements.ts';
 import { telegrafBinary, telegrafRequirements } from '../../support/telegraf-binary.ts';
@@ -54,7 +55,7 @@ const noTools = required('samples', [
 void t.test('the commands and programs of the README', { skip: noTools }, async (t) => {
   const gateway = await RealGateway.start(t);
   const { url } = gateway;
-  const env = { ...process.env, HOLDFAST_URL: url };
+  const env = { ...programEnvironment, HOLDFAST_URL: url };
   const shell = async (block: string) => {
     const script = block.replaceAll('npx holdfast', command);
     return (await run('bash', ['-ec', script], { env })).stdout;

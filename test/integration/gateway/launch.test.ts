@@ -58,7 +58,7 @@ function start(t: Test, way: Way, directory: string, environment = {}): ChildPro
   const child = spawn(program, [...words, '--data-dir', directory, '--listen', '127.0.0.1:0'], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, ...programEnvironment, ...environment },
+    env: { ...programEnvironment, HOME: process.env['HOME'], ...environment },
   });
   t.teardown(() => child.kill('SIGKILL'));
   return child;
