@@ -60,6 +60,20 @@ const scenarios: readonly Scenario[] = [
     rows: name === 'iot' ? 6_000_000 : 2_000_000,
     warmRows: name === 'iot' ? 2_000_000 : 700_000,
   })),
+  ...(['iot', 'cpu'] as const).map((name) => ({
+    name: `arrow-${name}`,
+    shape: { name, hosts: 1000, format: 'arrow-coded' as const },
+    gzip: false,
+    rows: name === 'iot' ? 6_000_000 : 2_000_000,
+    warmRows: name === 'iot' ? 2_000_000 : 700_000,
+  })),
+  {
+    name: 'arrow-cpu-plain',
+    shape: { name: 'cpu', hosts: 1000, format: 'arrow' },
+    gzip: false,
+    rows: 2_000_000,
+    warmRows: 700_000,
+  },
   {
     name: 'msgpack-rows-cpu',
     shape: { name: 'cpu', hosts: 1000, format: 'rows' },

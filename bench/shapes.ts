@@ -2,20 +2,25 @@
  * Request bodies of the benches, seeded. `iot`: time, host, 3 floats. `cpu`: 10 tags, 8 float and 2
  * integer fields, about 370 bytes a line. Two more are hard on memory: `many` spreads its rows over
  * 500 measurements, `text` has a different string of 200 bytes in each row. No (series, time) comes
- * twice, however long a run is. `iot` and `cpu` come in MessagePack too, columnar or as rows.
+ * twice, however long a run is. `iot` and `cpu` come in MessagePack too, columnar or as rows, and
+ * in Arrow IPC, texts plain or coded by a dictionary.
  */
+import { arrowBody } from './arrow-bodies.ts';
 import { columnarBody, rowsBody, type BenchRow } from './msgpack-bodies.ts';
 
 export interface Shape {
   readonly name: 'iot' | 'cpu' | 'many' | 'text';
   readonly hosts: number;
   /** Line protocol if it is not given. */
-  readonly format?: 'columnar' | 'rows';
+  readonly format?: 'columnar' | 'rows' | 'arrow' | 'arrow-coded';
 }
 
 /** Where bodies of a shape are sent. */
-export function pathOf({ format }: Shape): string {
-  return format === undefined ? '/write?db=bench&precision=ns' : '/api/v1/write/msgpack?db=bench';
+export function pathOf({ name, format }: Shape): string {
+  if (format === undefined) return '/write?db=bench&precision=ns';
+  return format.startsWith('arrow')
+    ? `/api/v1/write/arrow?db=bench&measurement=${name}`
+    : '/api/v1/write/msgpack?db=bench';
 }
 
 /** Small fast generator of uniform numbers in [0, 1); the same seed gives the same numbers. */
@@ -121,13 +126,15 @@ export class BodySource {
     const { body, timesAt } = this.#templates[this.#next % this.#templates.length] as Template;
     const firstRow = this.#next * this.#rowsPerBody;
     const bytes = Buffer.from(body);
-    const isText = this.#shape.format === undefined;
+    const { format } = this.#shape;
+    const isText = format === undefined;
     const time = Buffer.alloc(isText ? secondsDigits : 8);
     let written = -1;
     for (let row = 0; row < timesAt.length; row++) {
       const seconds = firstSecond + Math.floor((firstRow + row) / this.#shape.hosts);
       if (seconds !== written) {
         if (isText) time.write(String(seconds), 'latin1');
+        else if (format.startsWith('arrow')) time.writeBigUInt64LE(BigInt(seconds) * 1_000_000n);
         else time.writeBigUInt64BE(BigInt(seconds) * 1_000_000n);
       }
       written = seconds;
@@ -143,6 +150,7 @@ function template(shape: Shape, firstRow: number, rows: number, random: () => nu
     const all = Array.from({ length: rows }, (_, row) =>
       rowOf(shape, (firstRow + row) % shape.hosts, random),
     );
+    if (shape.format.startsWith('arrow')) return arrowBody(all, shape.format === 'arrow-coded');
     return shape.format === 'rows' ? rowsBody(shape.name, all) : columnarBody(shape.name, all);
   }
   const timesAt = new Uint32Array(rows);

@@ -12,6 +12,8 @@ import { placeholders, StagedColumn } from '../columnar/staged-column.ts';
 export class ArrowColumn extends StagedColumn {
   readonly #builders: ColumnBuilder[] = [];
   readonly #arrays: ColumnValues[] = [];
+  /** True if others use the arrays too. */
+  #isShared = false;
 
   /** Cells with a value. */
   get cells(): number {
@@ -36,11 +38,18 @@ export class ArrowColumn extends StagedColumn {
     this.#arrays.push({ column: placeholders[type], values, rows, dictionary });
   }
 
+  /** Takes arrays that others use too. */
+  share(type: PhysicalType, values: ColumnArray, dictionary: StringDictionary): void {
+    this.#isShared = true;
+    this.put(type, values, undefined, dictionary);
+  }
+
   /** Puts texts in the place of all values. */
   replace(values: Uint32Array, rows: Uint32Array | undefined, dictionary: StringDictionary): void {
     this.free();
     this.#builders.length = 0;
     this.#arrays.length = 0;
+    this.#isShared = false;
     this.firstRows.fill(-1);
     this.put('string', values, rows, dictionary);
   }
@@ -52,6 +61,7 @@ export class ArrowColumn extends StagedColumn {
 
   override free(): void {
     for (const builder of this.#builders) builder.free();
+    if (this.#isShared) return;
     for (const { values, rows } of this.#arrays) {
       freeMemory(values);
       if (rows !== undefined) freeMemory(rows);

@@ -5,6 +5,7 @@
 import { GatewayError } from '../../../base/errors/gateway-error.ts';
 import type { RowAdmission } from '../../../storage/catalog/row-admission.ts';
 import { inTurns } from '../in-turns.ts';
+import { KnownStrings } from '../msgpack/known-strings.ts';
 import type { BuilderSerials } from '../request-batches.ts';
 import type { Decoded, DecodeOptions } from '../types.ts';
 import { ArrowPass } from './arrow-pass.ts';
@@ -20,6 +21,7 @@ export interface ArrowDecoderOptions {
 export class ArrowDecoder {
   readonly #options: ArrowDecoderOptions;
   readonly #serials: BuilderSerials = { builder: 0 };
+  readonly #strings = new KnownStrings();
 
   constructor(options: ArrowDecoderOptions) {
     this.#options = options;
@@ -31,7 +33,12 @@ export class ArrowDecoder {
    */
   async decode(body: Uint8Array, options: DecodeOptions): Promise<Decoded> {
     const { registry, seed, monotonicMs } = this.#options;
-    const pass = new ArrowPass(body, options, { registry, seed, serials: this.#serials });
+    const pass = new ArrowPass(body, options, {
+      registry,
+      seed,
+      serials: this.#serials,
+      strings: this.#strings,
+    });
     const { yieldNow } = options;
     try {
       const batches = await inTurns(pass.run(), { monotonicMs, yieldNow });

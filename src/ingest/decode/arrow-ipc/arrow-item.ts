@@ -2,6 +2,7 @@
 import { freeMemory } from '../../../base/lib/free-memory.ts';
 import type { RefusedRows, StagedItem } from '../columnar/columnar-placer.ts';
 import type { ByteSpace } from '../bytes.ts';
+import type { KnownStrings } from '../msgpack/known-strings.ts';
 import type { TokenLimits } from '../msgpack/scalar-text.ts';
 import { parseFault } from '../series-parser.ts';
 import type { Precision } from '../types.ts';
@@ -21,6 +22,7 @@ export interface ArrowContext {
   readonly space: ByteSpace;
   readonly seed: number;
   readonly budget: TextBudget;
+  readonly strings: KnownStrings;
   readonly limits: TokenLimits;
   readonly precision: Precision;
 }
@@ -145,7 +147,7 @@ export class ArrowItem implements StagedItem {
     place: ColumnPlace,
     dictionaries: ReadonlyMap<number, ArrowDictionary | string>,
   ): Generator<undefined> {
-    const { space, budget, seed } = this.#context;
+    const { space, budget, seed, strings } = this.#context;
     const range = this.#range;
     if (dictionary !== undefined) {
       const known = dictionaries.get(dictionary.id);
@@ -165,7 +167,7 @@ export class ArrowItem implements StagedItem {
         return yield* readBooleans(stage, space, place, range);
       case 'text': {
         const finder = new TextFinder(space, place, type, name, budget);
-        return yield* readTexts(stage, space, finder, place, range, seed);
+        return yield* readTexts(stage, space, finder, place, range, seed, strings);
       }
       default:
         throw arrowFault(`column "${name}" of a type that cannot be stored`);

@@ -13,6 +13,7 @@ import type { RowAdmission } from '../../../storage/catalog/row-admission.ts';
 import { byteSpace, type ByteSpace } from '../bytes.ts';
 import { ColumnarPlacer } from '../columnar/columnar-placer.ts';
 import { ItemRejections } from '../msgpack/item-rejections.ts';
+import type { KnownStrings } from '../msgpack/known-strings.ts';
 import { rejectionBytesMax } from '../rejection-list.ts';
 import { RequestBatches, type BuilderSerials } from '../request-batches.ts';
 import { RequestDays } from '../request-days.ts';
@@ -41,6 +42,7 @@ export interface ArrowPassDeps {
   readonly registry: RowAdmission;
   readonly serials: BuilderSerials;
   readonly seed: number;
+  readonly strings: KnownStrings;
 }
 
 interface Stream {
@@ -54,6 +56,7 @@ export class ArrowPass {
   readonly #options: DecodeOptions;
   readonly #registry: RowAdmission;
   readonly #seed: number;
+  readonly #strings: KnownStrings;
   readonly #batches: RequestBatches;
   readonly #columnar: ColumnarPlacer;
   readonly #rejections = new ItemRejections('msgpack');
@@ -74,12 +77,13 @@ export class ArrowPass {
     const isAligned = body.byteOffset % 8 === 0;
     const bytes = isAligned ? body : new Uint8Array(body);
     const space = byteSpace(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length));
-    const { registry, serials, seed } = deps;
+    const { registry, serials, seed, strings } = deps;
     const { database, nowUs } = options;
     this.#space = space;
     this.#options = options;
     this.#registry = registry;
     this.#seed = seed;
+    this.#strings = strings;
     this.#budget = new TextBudget(bytes.length);
     this.#letterBudget = new TextBudget(bytes.length);
     this.#letterBytesLeft = 2 * bytes.length + rejectionBytesMax;
@@ -226,7 +230,7 @@ export class ArrowPass {
       refuseCompression(batch);
       const place = new BatchBuffers(batch, body).next(type, name, true);
       const finder = new TextFinder(this.#space, place, type, name, this.#budget);
-      yield* dictionary.add(this.#space, finder, place, name);
+      yield* dictionary.add(this.#space, finder, place, name, this.#strings);
     } catch (error) {
       // Batches that use it say so.
       dictionaries.set(id, this.#placed(body.at, reasonOf(error)));
@@ -288,6 +292,7 @@ export class ArrowPass {
     return {
       space: this.#space,
       seed: this.#seed,
+      strings: this.#strings,
       budget,
       limits: { nameBytesMax, columnsMax },
       precision: this.#options.precision,

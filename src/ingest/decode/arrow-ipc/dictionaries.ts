@@ -5,15 +5,16 @@
  */
 import { isUtf8 } from 'node:buffer';
 import type { StringDictionary } from '../../../base/model/column-batch.ts';
-import { hashBytes, type ByteSpace } from '../bytes.ts';
+import { byteSpace, hashBytes, type ByteSpace } from '../bytes.ts';
 import { DictionaryBuilder } from '../dictionary-builder.ts';
+import type { KnownColumn, KnownStrings } from '../msgpack/known-strings.ts';
 import { stringForm } from '../value-forms.ts';
 import type { ArrowColumn } from './arrow-column.ts';
 import { presentRows, stepRows, type ColumnPlace } from './batch-buffers.ts';
 import { arrowFault } from './flat-table.ts';
 import type { ArrowType } from './metadata.ts';
-import { integerAt, type RowRange } from './read-numbers.ts';
-import type { TextBudget, TextFinder } from './read-texts.ts';
+import { aligned, integerAt, type RowRange } from './read-numbers.ts';
+import { writtenTexts, type TextBudget, type TextFinder } from './read-texts.ts';
 
 /** Bytes of texts that are looked at between two chances for a pause. */
 const stepBytes = 131_072;
@@ -24,13 +25,20 @@ const noText = 0xffff_ffff;
 /** Bytes of texts per row up to which a batch shares a dictionary: each is logged with its own. */
 const sharedBytesPerRow = 16;
 
+const noCodes = new Uint32Array(0);
+
 export class ArrowDictionary {
-  readonly #builder = new DictionaryBuilder();
+  /** Made for the first text that is not known. */
+  #made: DictionaryBuilder | undefined;
   readonly #seed: number;
   /** Codes of the distinct texts, by index. */
-  #codes = new Uint32Array(16);
+  #codes: Uint32Array = noCodes;
   #size = 0;
   #snapshot: StringDictionary | undefined;
+  /** All of it, if it is the same as last time; then nothing is in the builder. */
+  #known: KnownColumn['column'] | undefined;
+  /** True if each index is its own code. */
+  #isPlain = true;
 
   constructor(seed: number) {
     this.#seed = seed;
@@ -41,9 +49,14 @@ export class ArrowDictionary {
     return this.#size;
   }
 
-  /** The code of the text at an index, or `noText`. */
-  code(index: number): number {
-    return this.#codes[index] ?? noText;
+  /** True if each index is its own code, and none leads to a null. */
+  get isPlain(): boolean {
+    return this.#isPlain;
+  }
+
+  /** Codes of the texts by index, or `noText`. */
+  get codes(): Uint32Array {
+    return this.#codes;
   }
 
   /** Takes the texts of a batch behind those that are there. */
@@ -52,7 +65,53 @@ export class ArrowDictionary {
     finder: TextFinder,
     place: ColumnPlace,
     name: string,
+    strings: KnownStrings,
   ): Generator<undefined> {
+    const count = place.rowCount;
+    const written = this.#size === 0 ? writtenTexts(space, finder.type, place) : undefined;
+    const key = `dictionary ${written?.key ?? ''} ${name}`;
+    if (written !== undefined) {
+      const known = strings.same(key, space.bytes, written.at, count)?.column;
+      if (known?.dictionary !== undefined) {
+        this.#known = known;
+        this.#codes = known.values as Uint32Array;
+        this.#size = count;
+        this.#isPlain = known.dictionary.count === count;
+        return;
+      }
+    }
+    yield* this.#unshare();
+    yield* this.#take(space, finder, place);
+    const all = this.#builder.finish();
+    if (!isUtf8(all.bytes)) {
+      throw arrowFault(`invalid UTF-8 in the dictionary of column "${name}"`);
+    }
+    this.#isPlain = all.count === this.#size;
+    if (written === undefined) return;
+    const bytes = space.bytes.subarray(written.at, written.end);
+    strings.note(key, all, this.#codes.subarray(0, count), bytes);
+  }
+
+  /** What is known is put into arrays of its own, to which more can be added. */
+  *#unshare(): Generator<undefined> {
+    const known = this.#known?.dictionary;
+    if (known === undefined) return;
+    this.#known = undefined;
+    this.#codes = this.#codes.slice();
+    const space = byteSpace(known.bytes);
+    let sinceYield = 0;
+    for (let code = 0; code < known.count; code += 1) {
+      const start = known.offsets[code] ?? 0;
+      const length = (known.offsets[code + 1] ?? 0) - start;
+      this.#builder.code(space, start, length, hashBytes(space, start, length, this.#seed));
+      sinceYield += length + 16;
+      if (sinceYield < stepBytes) continue;
+      sinceYield = 0;
+      yield;
+    }
+  }
+
+  *#take(space: ByteSpace, finder: TextFinder, place: ColumnPlace): Generator<undefined> {
     const count = place.rowCount;
     const rows = yield* presentRows(space, place, 0, count);
     this.#snapshot = undefined;
@@ -71,13 +130,11 @@ export class ArrowDictionary {
       yield;
     }
     this.#size += count;
-    if (!isUtf8(this.#builder.finish().bytes)) {
-      throw arrowFault(`invalid UTF-8 in the dictionary of column "${name}"`);
-    }
   }
 
   /** All distinct texts; true for ever, whatever is added. */
   texts(): StringDictionary {
+    if (this.#known?.dictionary !== undefined) return this.#known.dictionary;
     if (this.#snapshot === undefined) {
       const { count, bytes, offsets } = this.#builder.finish();
       this.#snapshot = { count, bytes: bytes.slice(), offsets: offsets.slice() };
@@ -87,11 +144,16 @@ export class ArrowDictionary {
 
   /** As `texts`, until more are added. */
   current(): StringDictionary {
-    return this.#builder.finish();
+    return this.#known?.dictionary ?? this.#builder.finish();
   }
 
   free(): void {
-    this.#builder.free();
+    this.#made?.free();
+  }
+
+  get #builder(): DictionaryBuilder {
+    this.#made ??= new DictionaryBuilder();
+    return this.#made;
   }
 
   #reserve(more: number): void {
@@ -114,6 +176,20 @@ export function* readIndexes(
 ): Generator<undefined> {
   const found = yield* presentRows(space, place, from, count);
   const present = found?.length ?? count;
+  const isNarrow = indexes.name === 'int' && indexes.bits === 32;
+  if (found === undefined && isNarrow && dictionary.isPlain && count > 0) {
+    yield* readPlainIndexes(
+      column,
+      space,
+      place.valuesAt + 4 * from,
+      dictionary,
+      from,
+      count,
+      budget,
+    );
+    return;
+  }
+  const { codes } = dictionary;
   const values = new Uint32Array(present);
   // A null may stand in the dictionary too.
   let rows = found;
@@ -122,10 +198,9 @@ export function* readIndexes(
     const row = found === undefined ? index : (found[index] ?? 0);
     const at = indexAt(space, place.valuesAt, indexes, from + row);
     if (at < 0 || at >= dictionary.size) {
-      const where = `row ${from + row + 1} of column "${column.spelling}"`;
-      throw arrowFault(`an index outside its dictionary in ${where}`);
+      throw outside(column, from + row);
     }
-    const code = dictionary.code(at);
+    const code = codes[at] ?? noText;
     if (code === noText) {
       rows ??= firstRows(kept, present);
       continue;
@@ -137,11 +212,47 @@ export function* readIndexes(
   }
   if (kept === 0) return;
   column.note(stringForm, rows?.[0] ?? 0);
-  const codes = values.subarray(0, kept);
-  const all = dictionary.current();
-  const isShared = all.count <= kept && all.bytes.length <= kept * sharedBytesPerRow;
-  const texts = isShared ? dictionary.texts() : yield* usedTexts(codes, all, budget);
-  column.put('string', codes, rows?.subarray(0, kept), texts);
+  const own = values.subarray(0, kept);
+  const texts = isShareable(dictionary, kept)
+    ? dictionary.texts()
+    : yield* usedTexts(own, dictionary.current(), budget);
+  column.put('string', own, rows?.subarray(0, kept), texts);
+}
+
+/** As `readIndexes`: `count` indexes at `at`, of 32 bits, without nulls, that are codes. */
+function* readPlainIndexes(
+  column: ArrowColumn,
+  space: ByteSpace,
+  at: number,
+  dictionary: ArrowDictionary,
+  from: number,
+  count: number,
+  budget: TextBudget,
+): Generator<undefined> {
+  const { buffer, byteOffset } = aligned(space, at, 4 * count);
+  const values = new Uint32Array(buffer as ArrayBuffer, byteOffset, count);
+  const { size } = dictionary;
+  for (let row = 0; row < count; row += 1) {
+    if ((values[row] ?? 0) >= size) throw outside(column, from + row);
+    if (row % stepRows === stepRows - 1) yield;
+  }
+  column.note(stringForm, 0);
+  if (isShareable(dictionary, count)) {
+    column.put('string', values, undefined, dictionary.texts());
+    return;
+  }
+  const own = values.slice();
+  const texts = yield* usedTexts(own, dictionary.current(), budget);
+  column.put('string', own, undefined, texts);
+}
+
+function outside({ spelling }: ArrowColumn, row: number) {
+  return arrowFault(`an index outside its dictionary in row ${row + 1} of column "${spelling}"`);
+}
+
+function isShareable(dictionary: ArrowDictionary, rows: number): boolean {
+  const { count, bytes } = dictionary.current();
+  return count <= rows && bytes.length <= rows * sharedBytesPerRow;
 }
 
 /** The rows 0, 1, ... of `count` values, in memory for `room`. */

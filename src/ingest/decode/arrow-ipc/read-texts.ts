@@ -6,6 +6,7 @@ import { isUtf8 } from 'node:buffer';
 import { hashBytes, type ByteSpace } from '../bytes.ts';
 import { stringForm } from '../value-forms.ts';
 import { stringBytesMax } from '../msgpack/column-stage.ts';
+import type { KnownStrings } from '../msgpack/known-strings.ts';
 import type { ArrowColumn } from './arrow-column.ts';
 import { presentRows, type ColumnPlace } from './batch-buffers.ts';
 import { arrowFault } from './flat-table.ts';
@@ -43,9 +44,9 @@ export class TextFinder {
   /** Of the text found last. */
   start = 0;
   length = 0;
+  readonly type: TextType;
   readonly #space: ByteSpace;
   readonly #place: ColumnPlace;
-  readonly #type: TextType;
   readonly #name: string;
   readonly #budget: TextBudget;
 
@@ -58,14 +59,14 @@ export class TextFinder {
   ) {
     this.#space = space;
     this.#place = place;
-    this.#type = type;
+    this.type = type;
     this.#name = name;
     this.#budget = budget;
   }
 
   /** @throws HF_BODY_UNREADABLE if it is not within its buffer, or none */
   find(row: number): void {
-    const { layout } = this.#type;
+    const { layout } = this.type;
     if (layout === 'views') this.#findView(row);
     else this.#findOffsets(row, layout === 'offsets64');
     if (this.length > stringBytesMax) throw this.#fault('string too long', row);
@@ -117,6 +118,27 @@ export class TextFinder {
   }
 }
 
+/** Where the offsets and texts of a column are, one behind the other. */
+interface WrittenTexts {
+  readonly at: number;
+  readonly end: number;
+  /** Columns with equal bytes there are equal if this is the same too. */
+  readonly key: string;
+}
+
+/** Undefined if they are not one behind the other, or not every row has a text. */
+export function writtenTexts(
+  { bytes }: ByteSpace,
+  { layout }: TextType,
+  { validityAt, isEmpty, valuesAt: at, texts, rowCount }: ColumnPlace,
+): WrittenTexts | undefined {
+  const [text] = texts;
+  if (layout !== 'offsets32' || validityAt >= 0 || isEmpty || text === undefined) return undefined;
+  const end = text.at + text.length;
+  const isBehind = text.at >= at + 4 * (rowCount + 1) && end <= bytes.length;
+  return isBehind ? { at, end, key: `${text.at - at}` } : undefined;
+}
+
 /** Reads texts into the dictionary of their column. */
 export function* readTexts(
   column: ArrowColumn,
@@ -125,7 +147,19 @@ export function* readTexts(
   place: ColumnPlace,
   { from, count }: RowRange,
   seed: number,
+  strings: KnownStrings,
 ): Generator<undefined> {
+  const isWhole = from === 0 && count === place.rowCount;
+  const written = isWhole ? writtenTexts(space, finder.type, place) : undefined;
+  const key = `${written?.key ?? ''} ${column.spelling}`;
+  if (written !== undefined) {
+    const known = strings.same(key, space.bytes, written.at, count)?.column;
+    if (known?.dictionary !== undefined) {
+      column.note(stringForm, 0);
+      column.share('string', known.values, known.dictionary);
+      return;
+    }
+  }
   const rows = yield* presentRows(space, place, from, count);
   const present = rows?.length ?? count;
   if (present === 0) return;
@@ -146,7 +180,9 @@ export function* readTexts(
   }
   column.note(stringForm, rows?.[0] ?? 0);
   // None of them begins within a character, so they are valid if they are one after the other.
-  if (!isUtf8(dictionary.finish().bytes)) {
-    throw arrowFault(`invalid UTF-8 in column "${column.spelling}"`);
-  }
+  const all = dictionary.finish();
+  if (!isUtf8(all.bytes)) throw arrowFault(`invalid UTF-8 in column "${column.spelling}"`);
+  if (written === undefined) return;
+  const codes = builder.finish(count).values as Uint32Array;
+  strings.note(key, all, codes, space.bytes.subarray(written.at, written.end));
 }

@@ -10,7 +10,7 @@ import type { Precision } from '../types.ts';
 import { presentRows, stepRows, type ColumnPlace } from './batch-buffers.ts';
 import { arrowFault } from './flat-table.ts';
 import type { ArrowType } from './metadata.ts';
-import { integerAt, type RowRange } from './read-numbers.ts';
+import { integerAt, wordsAt, type RowRange } from './read-numbers.ts';
 
 export const missingTime = 'a time that is null';
 
@@ -42,9 +42,11 @@ export function timeTypeProblem(type: ArrowType): string | undefined {
   return `${type.name === 'other' ? type.text : type.name} is no time`;
 }
 
+const noTimes = new Int32Array(0);
+
 /** Times by halves, and the rows that have none. */
 export class ArrowTimes {
-  readonly times: Int32Array;
+  times: Int32Array;
   cut = 0;
   /** 1 for each row that is refused; undefined: there is none. */
   refused: Uint8Array | undefined;
@@ -52,12 +54,20 @@ export class ArrowTimes {
   /** Why the first of them is. */
   reason = '';
 
+  readonly #rowCount: number;
+
   constructor(rowCount: number) {
-    this.times = new Int32Array(rowCount * 2);
+    this.#rowCount = rowCount;
+    this.times = noTimes;
+  }
+
+  /** Makes room for the times of all rows. */
+  reserve(): void {
+    this.times = new Int32Array(2 * this.#rowCount);
   }
 
   refuse(row: number, reason: string): void {
-    this.refused ??= new Uint8Array(this.times.length / 2);
+    this.refused ??= new Uint8Array(this.#rowCount);
     if (this.refusedCount === 0) this.reason = reason;
     if (this.refused[row] !== 1) this.refusedCount += 1;
     this.refused[row] = 1;
@@ -132,6 +142,11 @@ export function* readTimes(
   const rows = yield* presentRows(space, place, from, count);
   const present = rows?.length ?? count;
   if (rows !== undefined) yield* refuseMissing(read, rows, count);
+  if (type.name === 'timestamp' && rows === undefined) {
+    yield* readStamps(read, wordsAt(space, place.valuesAt + 8 * from, count), type.unit);
+    return read;
+  }
+  read.reserve();
   if (present === 0) return read;
   const put = putter(read, space, place, type, precision, from + (rows?.[0] ?? 0));
   for (let index = 0; index < present; index += 1) {
@@ -140,6 +155,30 @@ export function* readTimes(
     if (index % stepRows === stepRows - 1) yield;
   }
   return read;
+}
+
+/** Timestamps without nulls; those in microseconds stay where they are if all are in the range. */
+function* readStamps(read: ArrowTimes, words: Int32Array, unit: Unit): Generator<undefined> {
+  const count = words.length / 2;
+  const isPlain = unit === 'us' && (yield* areSafe(words));
+  if (isPlain) {
+    read.times = words;
+    return;
+  }
+  read.reserve();
+  for (let row = 0; row < count; row += 1) {
+    read.setWords(row, words[2 * row] ?? 0, words[2 * row + 1] ?? 0, unit);
+    if (row % stepRows === stepRows - 1) yield;
+  }
+}
+
+function* areSafe(words: Int32Array): Generator<undefined, boolean> {
+  for (let at = 1; at < words.length; at += 2) {
+    const high = words[at] ?? 0;
+    if (high >= highSafe || high < -highSafe) return false;
+    if (at % (2 * stepRows) === 2 * stepRows - 1) yield;
+  }
+  return true;
 }
 
 function* refuseMissing(read: ArrowTimes, rows: Uint32Array, count: number): Generator<undefined> {

@@ -86,3 +86,23 @@ void t.test('what is refused and sent again as it was kept gives the same rows',
     t.same(rowsOf(await newMessageDecoder().decode(raw)), wanted, name);
   }
 });
+
+void t.test('what is remembered of texts changes nothing, whatever comes between', async (t) => {
+  const columns = { columnsMax: 1000, measurementsMax: 1000 };
+  // One decoder for all; each stream goes into a measurement of its own.
+  const { decode } = newArrowDecoder(columns);
+  const shown = (decoded: Decoded) => Object.values(rowsOf(decoded));
+  const last = new Map<string, unknown[]>();
+  for (const round of [1, 2, 3]) {
+    for (const [name, stream] of pyarrowStreams()) {
+      try {
+        const rows = shown(await decode(stream, { measurement: name }));
+        if (round > 1) t.same(rows, last.get(name), `${name}, round ${round}`);
+        last.set(name, rows);
+      } catch (error) {
+        if (!(error instanceof GatewayError)) throw error;
+      }
+    }
+  }
+  t.ok(last.size > 20, `${last.size} streams`);
+});
