@@ -16,6 +16,18 @@ function gatewayMemory() {
   return JSON.parse(readFileSync(new URL('gateway-memory.json', import.meta.url), 'utf8'));
 }
 
+const parentLookMs = 250;
+
+/** npx has a shell in between, which dies of a signal to npx and passes nothing on. */
+function endWithParent(child) {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    child.kill('SIGTERM');
+  }, parentLookMs);
+}
+
 /**
  * Runs `holdfast ...words` on `node`. Returns at once or never: this process becomes the command, or, on
  * a Node that cannot do that, passes signals on to it and ends with its exit code.
@@ -29,11 +41,13 @@ export function launch(node, words) {
     ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }),
   };
   const args = [...process.execArgv, ...memory.node, main, ...words];
+  const isByNpx = process.env.npm_command === 'exec';
   // Whoever ends the process that he started then ends the gateway, by a SIGKILL too.
-  if (process.execve !== undefined) process.execve(node, [node, ...args], environment);
+  if (process.execve !== undefined && !isByNpx) process.execve(node, [node, ...args], environment);
   const child = spawn(node, args, { stdio: 'inherit', env: environment });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     process.on(signal, () => child.kill(signal));
+  if (isByNpx) endWithParent(child);
   child.on('exit', (code, signal) => {
     process.exit(signal === null ? code : 128 + constants.signals[signal]);
   });

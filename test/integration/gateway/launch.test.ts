@@ -7,6 +7,9 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { programEnvironment } from '../../support/gateway-process.ts';
@@ -52,6 +55,8 @@ const ways: readonly Way[] = [
     skip: !setUp.isInstalled() && 'npm start would install the packages anew first',
   },
 ];
+
+const npx: Way = { title: 'npx', command: ['npx', '--no', '--', 'holdfast', 'serve'] };
 
 function start(t: Test, way: Way, directory: string, environment = {}): ChildProcess {
   const [program = '', ...words] = way.command;
@@ -115,4 +120,20 @@ void t.test('holdfast serve is the gateway itself, so that SIGKILL ends that', a
   if (way === undefined) throw new Error('no way');
   const child = start(t, way, scratchDirectory(t));
   t.equal(await gatewayId(child), child.pid);
+});
+
+void t.test('a gateway that npx started ends when npx is ended', async (t) => {
+  const directory = scratchDirectory(t);
+  const child = start(t, npx, directory);
+  const pid = await gatewayId(child);
+  t.teardown(() => isAlive(pid) && process.kill(pid, 'SIGKILL'));
+  const second = start(t, npx, directory);
+  second.stdout?.resume();
+  t.strictSame(await once(second, 'exit'), [75, null], 'its exit code');
+  const log = text(child.stdout ?? Readable.from([]));
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  await ended;
+  while (isAlive(pid)) await sleep(20);
+  t.match(await log, /"message":"stopped"/, 'in order, by a signal of its own');
 });
