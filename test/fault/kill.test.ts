@@ -2,7 +2,8 @@
  * SIGKILL at the n-th write, sync, rename or unlink of each thread, at any moment of the gateway's
  * life, recovery included. After each kill the gateway is started again on the same data, is killed
  * again in the middle of that recovery, and at last runs to the end: everything that was answered
- * must be there, once, in each directory that a kill left behind and at the end, by SQL too.
+ * must be there, once, in each directory that a kill left behind and at the end, by SQL too. What
+ * has a key is sent again after the kill until it is answered.
  * Between two lives the derived index is dropped or spoilt at random.
  */
 import { cpSync, existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
@@ -12,6 +13,7 @@ import { DurabilityModel, describeProblems } from '../support/checker.ts';
 import { driveGateway, smallJournalSegmentBytes } from '../support/gateway/drive.ts';
 import type { KillPlan, ThreadName } from '../support/gateway/plan.ts';
 import { LoadMaker } from '../support/load.ts';
+import { MixedLoad } from '../support/mixed-load.ts';
 import { chosenSeed, isLongRun, seededRandom, type Random } from '../support/random.ts';
 import { ContentReader } from '../support/recovered-content.ts';
 
@@ -81,7 +83,7 @@ void t.test('a kill at any call loses, doubles and breaks nothing', async (t) =>
       dataDirectory,
       scratch,
       model,
-      maker: new LoadMaker(random, { rowsMax: 12, paddingBytes: 600 }),
+      maker: new MixedLoad(random, new LoadMaker(random, { rowsMax: 12, paddingBytes: 600 })),
       lives: [[60, 60], [30], [30]],
       askAtEnd: true,
       roundMs: 1300,

@@ -15,6 +15,10 @@ interface Planted {
   readonly bug?: BugName;
   readonly flags?: readonly string[];
   readonly promises?: CutRunOptions['promises'];
+  /** Images that a gateway is started on. */
+  readonly asked?: number;
+  /** What must be found, where anything else would be another mistake. */
+  readonly kind?: string;
 }
 
 const plantable: readonly Planted[] = [
@@ -29,6 +33,7 @@ const plantable: readonly Planted[] = [
   },
   { name: 'low-water mark ahead of the buffers', bug: 'low-water-ahead' },
   { name: 'snapshot trusted unread', bug: 'snapshot-trusted-unread' },
+  { name: 'key forgotten at recovery', bug: 'keys-forgotten', asked: 3, kind: 'doubled' },
   {
     // Mode async shows rows before their sync; it promises nothing, here it is held to a promise.
     name: 'rows visible before the sync',
@@ -42,7 +47,7 @@ const plantable: readonly Planted[] = [
   },
 ];
 
-t.setTimeout(isLongRun() ? 3_600_000 : 300_000);
+t.setTimeout(isLongRun() ? 3_600_000 : 600_000);
 const skip = required('planted bugs', rigRequirements);
 const only = process.argv.find((word) => word.startsWith('--bug='))?.slice('--bug='.length);
 const seed = chosenSeed();
@@ -54,7 +59,7 @@ const planted =
     : plantable.filter(({ name }) => name.includes(only));
 t.comment(`seed ${seed}, planted: ${planted.map(({ name }) => name).join(', ')}`);
 
-for (const { name, bug, flags = [], promises = 'all' } of planted) {
+for (const { name, bug, flags = [], promises = 'all', asked = 0, kind } of planted) {
   void t.test(`noticed: ${name}`, { skip }, async (t) => {
     const found = await runCuts({
       random,
@@ -63,7 +68,7 @@ for (const { name, bug, flags = [], promises = 'all' } of planted) {
         [150, 150],
       ],
       images: 60,
-      askedImages: 0,
+      askedImages: asked,
       plan: bug === undefined ? {} : { bug },
       flags,
       promises,
@@ -73,5 +78,6 @@ for (const { name, bug, flags = [], promises = 'all' } of planted) {
     t.comment(found.wrong[0] ?? 'nothing');
     t.ok(found.run.acknowledged > 100, 'the gateway took requests');
     t.ok(found.wrong.length > 0, 'it is noticed');
+    if (kind !== undefined) t.match(kinds, kind);
   });
 }

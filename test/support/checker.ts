@@ -157,7 +157,8 @@ export class DurabilityModel {
     const end = run.findIndex((request) => !present.has(request) && this.#isTold(request, present));
     if (end === -1) return;
     for (const request of run.slice(end).filter((one) => present.has(one))) {
-      const detail = `is there, but request ${run[end]}, earlier in the log, is not`;
+      const missing = `request ${run[end]} (${this.#keys.get(run[end] ?? 0)?.[0] ?? ''})`;
+      const detail = `is there, but ${missing}, earlier in the log, is not`;
       problems.push({ kind: 'disordered', request, detail });
     }
   }

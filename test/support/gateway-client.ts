@@ -21,6 +21,15 @@ export interface Answer {
   readonly rows: readonly (readonly Cell[])[];
 }
 
+type WrittenRequest = Pick<LoadRequest, 'database' | 'body' | 'path' | 'key'>;
+
+export interface WriteAnswer {
+  readonly status: number;
+  readonly text: string;
+  /** It is the answer to an earlier request with the same key. */
+  readonly isRepeat: boolean;
+}
+
 /** Which columns of a measurement are tags; all others but `time` are fields. */
 export interface MeasurementPlace {
   readonly database: string;
@@ -36,12 +45,36 @@ export class GatewayClient {
   }
 
   /** Sends a request; the status of the answer, or undefined if there was none. */
-  async write(request: Pick<LoadRequest, 'database' | 'body'>): Promise<number | undefined> {
+  async write(request: WrittenRequest): Promise<number | undefined> {
+    return (await this.deliver(request))?.status;
+  }
+
+  /** Sends a request; the answer, or undefined if there was none. */
+  async deliver(request: WrittenRequest): Promise<WriteAnswer | undefined> {
     const bucket = encodeURIComponent(request.database);
+    const { body, key, path = `/api/v2/write?bucket=${bucket}&precision=us` } = request;
+    const headers: Record<string, string> = key === undefined ? {} : { 'idempotency-key': key };
     try {
-      const answer = await fetch(`${this.url}/api/v2/write?bucket=${bucket}&precision=us`, {
-        method: 'POST',
-        body: request.body,
+      const answer = await fetch(`${this.url}${path}`, { method: 'POST', headers, body });
+      const text = await answer.text();
+      const isRepeat = answer.headers.get('idempotent-replayed') === 'true';
+      return { status: answer.status, text, isRepeat };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Names tags of a measurement; the status of the answer, or undefined if there was none. */
+  async nameTags(
+    database: string,
+    measurement: string,
+    tags: readonly string[],
+  ): Promise<number | undefined> {
+    const path = [database, measurement].map(encodeURIComponent).join('/');
+    try {
+      const answer = await fetch(`${this.url}/api/v1/measurements/${path}/tags`, {
+        method: 'PUT',
+        body: JSON.stringify({ tags }),
       });
       await answer.arrayBuffer();
       return answer.status;

@@ -13,9 +13,15 @@ export interface LoadRequest {
   /** From 1, ascending. */
   readonly number: number;
   readonly database: string;
-  /** Line protocol with times in microseconds. */
-  readonly body: string;
+  /** Line protocol with times in microseconds, unless there is a path that says otherwise. */
+  readonly body: string | Uint8Array<ArrayBuffer>;
   readonly rows: readonly PlainRow[];
+  /** Path and query; `/api/v2/write` if it is not given. */
+  readonly path?: string;
+  /** `Idempotency-Key`. */
+  readonly key?: string;
+  /** What it is answered when it is kept; 204 if it is not given. */
+  readonly status?: number;
 }
 
 export interface LoadOptions {
@@ -158,6 +164,12 @@ export class LoadMaker {
   constructor(random: Random, options: LoadOptions) {
     this.#random = random;
     this.#options = options;
+  }
+
+  /** A number for a request that is made elsewhere. */
+  takeNumber(): number {
+    this.#requestCount += 1;
+    return this.#requestCount;
   }
 
   /** @param number of the lane; its last request has been answered, or never will be */

@@ -3,7 +3,8 @@
  * opened, unlisted files are judged, the write-ahead log is opened above the low-water mark, and
  * rows of log and live files are brought together, versions of a point merged. Files are read by
  * DuckDB and their bytes held against the journal; contents already seen (by hash) are read once
- * per process. Merging would hide a row that is filed twice, or first twice: both are damage.
+ * per process. Merging would hide a row that is filed twice, or first twice: both are damage. Rows
+ * without identity are not merged.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
@@ -11,9 +12,14 @@ import { join } from 'node:path';
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
 import { nodeFiles } from '../../src/base/disk/files.ts';
 import { systemClock } from '../../src/base/lib/clock.ts';
-import type { CatalogState, ColumnAddition, FileFacts } from '../../src/base/model/commit.ts';
+import {
+  fileFlags,
+  type CatalogState,
+  type ColumnAddition,
+  type FileFacts,
+} from '../../src/base/model/commit.ts';
 import type { ColumnBatch, ColumnValues } from '../../src/base/model/column-batch.ts';
-import { internalDatabase } from '../../src/base/model/schema.ts';
+import { firstMeasurementId, internalDatabase } from '../../src/base/model/schema.ts';
 import { highestLsn } from '../../src/log/journal/live-state.ts';
 import { openJournal } from '../../src/log/journal/open-journal.ts';
 import { lastNumberOf, type LogRecord, type RecoveryReport } from '../../src/log/log-types.ts';
@@ -21,10 +27,11 @@ import { openLog } from '../../src/log/open-log.ts';
 import { decodeRequest } from '../../src/log/wal/request-record.ts';
 import { walNaming } from '../../src/log/wal/wal-naming.ts';
 import { commitParts } from '../../src/storage/catalog/commit-parts.ts';
+import { withTags } from './mixed-load.ts';
 import { mergedPlainRows, rowKey, type PlainRow, type PlainValue } from './plain-row.ts';
 
 export interface RecoveredContent {
-  /** Each point once, its fields from their newest versions. */
+  /** Each point with identity once, its fields from their newest versions; all rows without. */
   readonly rows: readonly PlainRow[];
   /** Files that are missing or differ from what the journal says, alarms of the logs. */
   readonly damage: readonly string[];
@@ -36,6 +43,7 @@ export interface RecoveredContent {
 interface VersionRow {
   readonly row: PlainRow;
   readonly seq: number;
+  readonly hasIdentity: boolean;
 }
 
 interface MutableRow {
@@ -94,8 +102,9 @@ export class ContentReader {
     noteDoubles(rows, damage);
     noteOverlaps(state, damage);
     rows.sort((a, b) => a.seq - b.seq);
-    const merged = mergedPlainRows(rows.map(({ row }) => row));
-    return { rows: merged, damage, state, walRecords: records.length };
+    const merged = mergedPlainRows(rows.filter((each) => each.hasIdentity).map(({ row }) => row));
+    const others = rows.filter((each) => !each.hasIdentity).map(({ row }) => row);
+    return { rows: [...merged, ...others], damage, state, walRecords: records.length };
   }
 
   #readWal(dataDirectory: string, state: CatalogState, damage: string[]): readonly LogRecord[] {
@@ -145,7 +154,8 @@ export class ContentReader {
       }
       const known = this.#known.get(sha256) ?? (await this.#readFile(path, file, state));
       this.#known.set(sha256, known);
-      if (known.length !== file.rows) damage.push(`row count of ${file.path}`);
+      const isOwn = file.measurementId < firstMeasurementId;
+      if (!isOwn && known.length !== file.rows) damage.push(`row count of ${file.path}`);
       rows.push(...known);
     }
     return rows;
@@ -162,19 +172,21 @@ export class ContentReader {
     const quoted = path.replaceAll("'", "''");
     const reader = await this.#connection.runAndReadAll(`SELECT * FROM read_parquet('${quoted}')`);
     const names = reader.columnNames();
+    const hasIdentity = (file.flags & fileFlags.noIdentity) === 0;
     return reader.getRows().map((cells) => {
-      const row: MutableRow = { tags: {}, fields: {}, time: 0n };
+      const parts: MutableRow = { tags: {}, fields: {}, time: 0n };
       let time = 0n;
       let seq = -1;
       names.forEach((name, index) => {
         const value = plainCell(cells[index]);
         if (name === 'time') time = value as bigint;
         else if (name === '_seq') seq = Number(value);
-        else if (value !== null) put(row, columns.get(name), name, value);
+        else if (value !== null) put(parts, columns.get(name), name, value);
       });
-      const { tags, fields } = row;
+      const { tags, fields } = parts;
       const { database, name } = measurement;
-      return { row: { database, measurement: name, tags, fields, time }, seq };
+      const row = withTags({ database, measurement: name, tags, fields, time });
+      return { row, seq, hasIdentity };
     });
   }
 }
@@ -208,8 +220,8 @@ function noteDamage(log: string, report: RecoveryReport, damage: string[]): void
 /** Of all files without repeats only one may hold a point. */
 function noteDoubles(rows: readonly VersionRow[], damage: string[]): void {
   const met = new Set<string>();
-  for (const { row, seq } of rows) {
-    if (seq >= 0) continue;
+  for (const { row, seq, hasIdentity } of rows) {
+    if (seq >= 0 || !hasIdentity) continue;
     const key = rowKey(row);
     if (met.has(key)) damage.push(`filed as first twice: ${key}`);
     met.add(key);
@@ -243,7 +255,12 @@ function rowsOfRecord(record: LogRecord, state: { position(id: number): number }
     next += batch.rowCount;
     if (batch.database === internalDatabase) continue;
     if (next - 1 <= state.position(batch.measurementId)) continue;
-    rows.push(...rowsOfBatch(batch).map((row, index) => ({ row, seq: first + index })));
+    const { hasIdentity } = batch;
+    rows.push(
+      ...rowsOfBatch(batch).map((row, index) => {
+        return { row: withTags(row), seq: first + index, hasIdentity };
+      }),
+    );
   }
   return rows;
 }

@@ -4,7 +4,9 @@
  */
 import { closeSync, openSync } from 'node:fs';
 import { nodeFiles } from '../../../src/base/disk/files.ts';
-import type { AppendLog } from '../../../src/log/log-types.ts';
+import { idempotencyKeys } from '../../../src/storage/catalog/reserved-tables.ts';
+import type { AppendLog, LogRecord } from '../../../src/log/log-types.ts';
+import { decodeRequest } from '../../../src/log/wal/request-record.ts';
 import type { CommitOrder } from '../../../src/ingest/buffer/flush-order.ts';
 import type { FileCall, Interceptor } from '../intercept-files.ts';
 import { readPlan, type BugName, type ThreadName } from './plan.ts';
@@ -13,6 +15,8 @@ export interface Bug {
   readonly files?: Partial<Record<ThreadName, () => Interceptor>>;
   readonly log?: Partial<Record<ThreadName, (log: AppendLog) => AppendLog>>;
   readonly commitOrder?: CommitOrder;
+  /** Spoils a record that replay gives on. */
+  readonly replayed?: (record: LogRecord) => void;
   /** Changes a message to the commit thread. */
   readonly toCommitter?: (message: ToCommitterShape) => ToCommitterShape;
 }
@@ -108,7 +112,18 @@ export const bugs: Readonly<Record<BugName, Bug>> = {
     },
   },
   'snapshot-trusted-unread': snapshotTrusted(),
+  'keys-forgotten': { replayed: forgetKeys },
 };
+
+/** No key of the log fits a request after a start. */
+function forgetKeys({ payload }: LogRecord): void {
+  for (const { measurementId, columns } of decodeRequest(payload).batches) {
+    if (measurementId !== idempotencyKeys.id) continue;
+    for (const { column, dictionary } of columns) {
+      if (column.spelling === 'body') dictionary?.bytes.fill(0x30);
+    }
+  }
+}
 
 /** The low-water mark is what the log has synced, not what is filed. */
 function lowWaterAhead(): (message: ToCommitterShape) => ToCommitterShape {

@@ -1,25 +1,20 @@
 /**
  * One run of the power-cut rig under a whole gateway: drive it on a logged device, cut the power at
- * many moments of every phase, recover each image, judge it.
+ * many moments of every phase, recover each image, judge it. To the gateways that are started on
+ * images all requests with a key are sent once more: after that each of them is there once.
  */
 import { join } from 'node:path';
-import { DurabilityModel, describeProblems, type Problem } from '../checker.ts';
-import { GatewayClient } from '../gateway-client.ts';
-import { GatewayProcess } from '../gateway-process.ts';
-import { LoadMaker, loadShapes } from '../load.ts';
-import type { PlainRow } from '../plain-row.ts';
+import { DurabilityModel, describeProblems, type Expectation, type Problem } from '../checker.ts';
+import { LoadMaker } from '../load.ts';
+import { MixedLoad } from '../mixed-load.ts';
 import type { Random } from '../random.ts';
 import { ContentReader } from '../recovered-content.ts';
 import { describeCuts, planCuts, type Cut } from '../rig/cut-plan.ts';
 import { MarkWriter } from '../rig/device-marks.ts';
 import { inspectImages, type Promised } from '../rig/inspect-images.ts';
 import { LoggedDevice } from '../rig/logged-device.ts';
-import {
-  driveGateway,
-  smallGatewayFlags,
-  smallJournalSegmentBytes,
-  type DriveReport,
-} from './drive.ts';
+import { askGateway } from './ask-gateway.ts';
+import { driveGateway, smallJournalSegmentBytes, type DriveReport } from './drive.ts';
 import type { GatewayPlan } from './plan.ts';
 
 export interface CutRunOptions {
@@ -62,11 +57,12 @@ async function runOn(device: LoggedDevice, options: CutRunOptions): Promise<CutR
   const { random, lives, images, askedImages, plan = {}, flags = [] } = options;
   const model = new DurabilityModel();
   const marks = new MarkWriter(device.marks);
+  const maker = new LoadMaker(random, { rowsMax: 12, paddingBytes: 600 });
   const run = await driveGateway({
     dataDirectory: join(device.mountPoint, 'data'),
     scratch: device.scratch,
     model,
-    maker: new LoadMaker(random, { rowsMax: 12, paddingBytes: 600 }),
+    maker: new MixedLoad(random, maker),
     lives,
     flags,
     roundMs: 1800,
@@ -115,6 +111,7 @@ class Judge {
   readonly #run: DriveReport;
   readonly #reader: ContentReader;
   readonly #promises: 'all' | 'seen';
+  readonly #plan: GatewayPlan;
 
   constructor(
     model: DurabilityModel,
@@ -126,23 +123,39 @@ class Judge {
     this.#run = run;
     this.#reader = reader;
     this.#promises = options.promises ?? 'all';
+    this.#plan = options.plan ?? {};
   }
 
   async look(dataDirectory: string, cut: Cut, promise: Promised, isAsked: boolean): Promise<void> {
     this.images += 1;
     const acknowledged = this.#promises === 'all' ? promise.acknowledged : [];
     const promised = new Set([...acknowledged, ...promise.seen]);
-    if (isAsked) {
-      const rows = await askGateway(dataDirectory);
-      this.#note(cut, 'by SQL', this.#model.check(rows, { promised }));
-    }
+    let expectation: Expectation = { promised, order: this.#run.order };
     try {
+      // What was sent again is there, whatever was cut.
+      if (isAsked) expectation = { promised: await this.#ask(dataDirectory, cut, promised) };
       const { rows, damage } = await this.#reader.read(dataDirectory);
-      this.#note(cut, 'recovered', this.#model.check(rows, { promised, order: this.#run.order }));
+      this.#note(cut, 'recovered', this.#model.check(rows, expectation));
       for (const text of damage) this.#put(cut, 'damage', text);
     } catch (error) {
       this.#put(cut, 'damage', String(error));
     }
+  }
+
+  /** Returns all requests that must be there when the gateway has ended. */
+  async #ask(
+    dataDirectory: string,
+    cut: Cut,
+    promised: ReadonlySet<number>,
+  ): Promise<ReadonlySet<number>> {
+    const { keyed } = this.#run;
+    const asked = await askGateway(dataDirectory, { keyed, promised, plan: this.#plan });
+    this.#note(cut, 'by SQL', this.#model.check(asked.rows, { promised }));
+    const numbers = [...keyed.keys()].map(({ number }) => number);
+    const all = new Set([...promised, ...numbers]);
+    this.#note(cut, 'sent again', this.#model.check(asked.rowsSentAgain, { promised: all }));
+    for (const text of asked.wrong) this.#put(cut, 'damage', text);
+    return all;
   }
 
   #note(cut: Cut, by: string, problems: readonly Problem[]): void {
@@ -157,15 +170,5 @@ class Judge {
     this.wrongCuts.add(cut);
     this.kinds.add(kind);
     this.wrong.push(`${phase}, entry ${entry}, tail ${fate}: ${text}`);
-  }
-}
-
-/** Rows that a whole gateway, started on the image, shows by SQL. */
-async function askGateway(dataDirectory: string): Promise<readonly PlainRow[]> {
-  const gateway = GatewayProcess.start({ dataDirectory, flags: smallGatewayFlags });
-  try {
-    return await new GatewayClient(await gateway.ready()).allRows(loadShapes);
-  } finally {
-    await gateway.stop();
   }
 }

@@ -18,7 +18,8 @@ export type BugName =
   | 'flushes-out-of-order'
   | 'low-water-ahead'
   | 'journal-dropped-early'
-  | 'snapshot-trusted-unread';
+  | 'snapshot-trusted-unread'
+  | 'keys-forgotten';
 
 /** SIGKILL of the whole process at the `nth` call (from 1) of a kind on a thread. */
 export interface KillPlan {

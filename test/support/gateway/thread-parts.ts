@@ -61,7 +61,14 @@ export function threadParts(thread: ThreadName): ThreadParts {
   const files = interceptFiles(nodeFiles, together(interceptors));
   const openLog: OpenLog = (options, replay) => {
     phases.replaying = true;
-    const opened = productOpenLog(options, replay);
+    const spoil = thread === 'wal' ? bug.replayed : undefined;
+    const opened = productOpenLog(options, {
+      ...replay,
+      onRecord(record, ...rest) {
+        spoil?.(record);
+        replay.onRecord(record, ...rest);
+      },
+    });
     phases.replaying = false;
     const log = watchLog(opened.log, {
       before(method, args) {
