@@ -40,9 +40,11 @@ export interface RecordLog {
 
 /** The buffers as the door sees them (MeasurementBuffers). */
 export interface RowSink {
-  /** False if the rows are filed already, which only replay meets. */
-  append(batch: ColumnBatch, lsn: number, firstOrdinal: number): boolean;
-  recordEntered(lastLsn: number): void;
+  /**
+   * Takes the rows of a record, whose LSNs begin at `lsn`: records enter in the order of the calls.
+   * `done` is called once, when all rows are in and seen; what it gets as an error is thrown too.
+   */
+  enter(batches: readonly ColumnBatch[], lsn: number, done: (error: unknown) => void): void;
 }
 
 export interface DoorDeps {
@@ -184,34 +186,16 @@ export class Door implements WriteDoor, LetterMarks {
           reject(error);
           return;
         }
-        try {
-          enter(this.#deps.buffers, request, lsn);
+        this.#deps.buffers.enter(request.batches, lsn, (cause) => {
+          // Rows that are in the log and only in part in memory: nobody goes on from here.
+          if (cause !== undefined) {
+            reject(asGatewayError(cause));
+            return;
+          }
           kept();
           resolve();
-        } catch (cause) {
-          // Rows that are in the log and only in part in memory: nobody goes on from here.
-          reject(asGatewayError(cause));
-          throw cause;
-        }
+        });
       });
     });
   }
-}
-
-/** Rows of a request that are in the buffers now, and rows that a commit has filed already. */
-export interface EnteredRows {
-  readonly entered: number;
-  readonly skipped: number;
-}
-
-/** Appends a request whose record took the LSNs from `lsn` on to the buffers (I4). */
-export function enter(buffers: RowSink, request: RequestBatch, lsn: number): EnteredRows {
-  let ordinal = 0;
-  let skipped = 0;
-  for (const batch of request.batches) {
-    if (!buffers.append(batch, lsn, ordinal)) skipped += batch.rowCount;
-    ordinal += batch.rowCount;
-  }
-  buffers.recordEntered(lsn + Math.max(1, ordinal) - 1);
-  return { entered: ordinal - skipped, skipped };
 }

@@ -8,15 +8,18 @@
  * I3. A record that cannot be read ends nothing: it is set aside, and the ones behind it enter. If
  *     it could not be set aside, the log keeps it: no low-water mark reaches it (W6).
  */
-import { GatewayError } from '../base/errors/gateway-error.ts';
+import { asGatewayError, GatewayError } from '../base/errors/gateway-error.ts';
 import type { ColumnBatch, RequestBatch } from '../base/model/column-batch.ts';
 import { lastNumberOf } from '../log/log-types.ts';
 import type { ReplayedRecord } from '../log/wal/replay-feed.ts';
 import { requestNumbers } from '../log/wal/request-record.ts';
-import { enter, type RowSink } from './door.ts';
+import type { EnterDone, EnteredRows } from './buffer/measurement-buffers.ts';
 
 /** The buffers as replay sees them (MeasurementBuffers). */
-export interface ReplaySinkBuffers extends RowSink {
+export interface ReplaySinkBuffers {
+  enter(batches: readonly ColumnBatch[], lsn: number, done: EnterDone): void;
+  /** The numbers up to `lastLsn` are spent. */
+  recordEntered(lastLsn: number): void;
   /** The log must keep the record at `lsn` and all behind it. */
   holdBack(lsn: number): void;
 }
@@ -80,7 +83,7 @@ export class Replay {
       this.#records++;
       const request = this.#read(record);
       if (request === undefined) this.#pass(record);
-      else this.#enter(request, record.lsn);
+      else await this.#enter(request, record.lsn);
     }
   }
 
@@ -100,9 +103,14 @@ export class Replay {
     }
   }
 
-  #enter(request: RequestBatch, lsn: number): void {
-    const { entered, skipped } = enter(this.#deps.buffers, request, lsn);
-    for (const batch of request.batches) this.#deps.learn?.(batch);
+  async #enter({ batches }: RequestBatch, lsn: number): Promise<void> {
+    const { entered, skipped } = await new Promise<EnteredRows>((resolve, reject) => {
+      this.#deps.buffers.enter(batches, lsn, (error, rows) => {
+        if (error === undefined) resolve(rows);
+        else reject(asGatewayError(error));
+      });
+    });
+    for (const batch of batches) this.#deps.learn?.(batch);
     this.#rows += entered;
     this.#skipped += skipped;
   }

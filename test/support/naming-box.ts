@@ -15,7 +15,6 @@ import { HotChunks } from '../../src/ingest/buffer/hot-chunks.ts';
 import { MeasurementBuffers } from '../../src/ingest/buffer/measurement-buffers.ts';
 import type { MeasurementBuffer } from '../../src/ingest/buffer/measurement-buffer.ts';
 import { SeriesMarks } from '../../src/ingest/buffer/series-marks.ts';
-import { enter } from '../../src/ingest/door.ts';
 import {
   decodePayload,
   encodeCommit,
@@ -232,7 +231,7 @@ export class NamingBox {
   #enter(request: RequestBatch, lsn: number): void {
     const { entering = (batch: ColumnBatch) => batch } = this.#parts;
     const batches = request.batches.map(entering);
-    enter(this.#life.buffers, { ...request, batches }, lsn);
+    this.#life.buffers.enter(batches, lsn, () => undefined);
   }
 
   /** As the journal would give it back. */

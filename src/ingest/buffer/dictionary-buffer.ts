@@ -4,18 +4,22 @@
  * sight and never change.
  */
 import type { StringDictionary } from '../../base/model/column-batch.ts';
-import { grownCapacity, sharedBytes, sharedUint32 } from './shared-arrays.ts';
+import { SlotTable } from '../../base/lib/slot-table.ts';
+import { atOnce, type Steps } from '../../base/lib/turns.ts';
+import { copying, grownCapacity, sharedBytes, sharedUint32 } from './shared-arrays.ts';
 import type { RowMemory } from './shared-memory.ts';
 
-const emptySlot = 0xffffffff;
+/** What is merged in one go of `merging`: as many strings, or bytes, or a single longer string. */
+export const mergedStringsMax = 2048;
+const mergedBytesMax = 65_536;
 
 export class DictionaryBuffer {
   readonly #memory: RowMemory;
   #bytes: Uint8Array;
   /** One more than there are strings. */
   #offsets: Uint32Array;
-  #hashes = new Uint32Array(16);
-  #slots = new Uint32Array(32).fill(emptySlot);
+  /** Codes by the hash of their strings. */
+  readonly #table = new SlotTable();
   #count = 0;
   readonly #seed: number;
 
@@ -34,23 +38,45 @@ export class DictionaryBuffer {
 
   /** Bytes of memory taken, the hash table included. */
   get bytes(): number {
-    return (
-      this.#bytes.length + 4 * (this.#offsets.length + this.#hashes.length + this.#slots.length)
-    );
+    return this.#bytes.length + 4 * this.#offsets.length + this.#table.bytes;
   }
 
   /** Gives all shared memory back; nothing is asked of it after that. */
   free(): void {
     this.#memory.give(this.#bytes.buffer);
     this.#memory.give(this.#offsets.buffer);
+    this.#table.free();
   }
 
   /** Adds what is new; `codes[i]` becomes the code here of the batch's code i. */
   merge(source: StringDictionary, codes: Uint32Array): void {
-    const { count, offsets, bytes } = source;
+    this.#mergeSome(source, codes, 0, source.count);
+  }
+
+  /** As `merge`, for any number of strings: yields between pieces of the work. */
+  *merging(source: StringDictionary, codes: Uint32Array): Steps {
+    const { count, offsets } = source;
+    let from = 0;
+    while (from < count) {
+      const start = offsets[from] as number;
+      let to = from + 1;
+      while (to < count && to - from < mergedStringsMax) {
+        if ((offsets[to + 1] as number) - start > mergedBytesMax) break;
+        to += 1;
+      }
+      yield* this.#reserving(this.#count + to - from, (offsets[to] as number) - start);
+      this.#mergeSome(source, codes, from, to);
+      from = to;
+      yield;
+    }
+  }
+
+  /** Merges the codes from `first` to `to` (exclusive). */
+  #mergeSome(source: StringDictionary, codes: Uint32Array, first: number, to: number): void {
+    const { offsets, bytes } = source;
     // Senders list their series in the same order each time: the guess saves hash and look-up.
-    let guess = 0;
-    for (let code = 0; code < count; code += 1) {
+    let guess = first === 0 ? 0 : (codes[first - 1] as number) + 1;
+    for (let code = first; code < to; code += 1) {
       const start = offsets[code] as number;
       const end = offsets[code + 1] as number;
       const known = guess < this.#count && this.#equal(guess, bytes, start, end);
@@ -91,26 +117,21 @@ export class DictionaryBuffer {
 
   #codeOf(bytes: Uint8Array, start: number, end: number): number {
     const hash = this.#hash(bytes, start, end);
-    const mask = this.#slots.length - 1;
-    let slot = hash & mask;
-    for (;;) {
-      const code = this.#slots[slot] as number;
-      if (code === emptySlot) return this.#add(bytes, start, end, hash, slot);
-      if (this.#hashes[code] === hash && this.#equal(code, bytes, start, end)) return code;
-      slot = (slot + 1) & mask;
-    }
+    return this.#found(hash, bytes, start, end) ?? this.#add(bytes, start, end, hash);
   }
 
   /** The code of a string that is here; undefined if it is not. */
   #find(bytes: Uint8Array, start: number, end: number): number | undefined {
     if (this.#count > 0 && this.#equal(0, bytes, start, end)) return 0;
-    const hash = this.#hash(bytes, start, end);
-    const mask = this.#slots.length - 1;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const code = this.#slots[slot] as number;
-      if (code === emptySlot) return undefined;
-      if (this.#hashes[code] === hash && this.#equal(code, bytes, start, end)) return code;
+    return this.#found(this.#hash(bytes, start, end), bytes, start, end);
+  }
+
+  #found(hash: number, bytes: Uint8Array, start: number, end: number): number | undefined {
+    const table = this.#table;
+    for (let code = table.first(hash); code >= 0; code = table.next(hash, code)) {
+      if (this.#equal(code, bytes, start, end)) return code;
     }
+    return undefined;
   }
 
   #hash(bytes: Uint8Array, start: number, end: number): number {
@@ -133,48 +154,33 @@ export class DictionaryBuffer {
     return true;
   }
 
-  #add(bytes: Uint8Array, start: number, end: number, hash: number, slot: number): number {
+  #add(bytes: Uint8Array, start: number, end: number, hash: number): number {
     const code = this.#count;
     const from = this.#offsets[code] as number;
     const to = from + end - start;
-    this.#reserve(code + 1, to);
+    if (code + 2 > this.#offsets.length || to > this.#bytes.length) {
+      atOnce(this.#reserving(code + 1, end - start));
+    }
     this.#bytes.set(bytes.subarray(start, end), from);
     this.#offsets[code + 1] = to;
-    this.#hashes[code] = hash;
-    this.#slots[slot] = code;
     this.#count = code + 1;
-    if (this.#count * 2 > this.#slots.length) this.#rehash();
+    this.#table.add(hash, code);
     return code;
   }
 
-  #reserve(count: number, bytes: number): void {
-    if (bytes > this.#bytes.length) {
-      const grown = sharedBytes(this.#memory, grownCapacity(this.#bytes.length, bytes));
-      grown.set(this.#bytes.subarray(0, this.#offsets[this.#count]));
+  /** Makes room for `count` strings in all, and `more` bytes. Yields between pieces of copying. */
+  *#reserving(count: number, more: number): Steps {
+    const used = this.#offsets[this.#count] as number;
+    if (used + more > this.#bytes.length) {
+      const grown = sharedBytes(this.#memory, grownCapacity(this.#bytes.length, used + more));
+      yield* copying(grown, this.#bytes.subarray(0, used));
       this.#memory.give(this.#bytes.buffer);
       this.#bytes = grown;
     }
-    if (count + 1 > this.#offsets.length) {
-      const offsets = sharedUint32(this.#memory, grownCapacity(this.#offsets.length, count + 1));
-      offsets.set(this.#offsets.subarray(0, this.#count + 1));
-      this.#memory.give(this.#offsets.buffer);
-      this.#offsets = offsets;
-    }
-    if (count <= this.#hashes.length) return;
-    const capacity = grownCapacity(this.#hashes.length, count);
-    const hashes = new Uint32Array(capacity);
-    hashes.set(this.#hashes);
-    this.#hashes = hashes;
-  }
-
-  #rehash(): void {
-    const slots = new Uint32Array(this.#slots.length * 2).fill(emptySlot);
-    const mask = slots.length - 1;
-    for (let code = 0; code < this.#count; code += 1) {
-      let slot = (this.#hashes[code] as number) & mask;
-      while (slots[slot] !== emptySlot) slot = (slot + 1) & mask;
-      slots[slot] = code;
-    }
-    this.#slots = slots;
+    if (count + 1 <= this.#offsets.length) return;
+    const offsets = sharedUint32(this.#memory, grownCapacity(this.#offsets.length, count + 1));
+    yield* copying(offsets, this.#offsets.subarray(0, this.#count + 1));
+    this.#memory.give(this.#offsets.buffer);
+    this.#offsets = offsets;
   }
 }

@@ -145,6 +145,8 @@ export class Flusher {
   #committing: readonly Flush[] = [];
   readonly #commitRetry = new Retry();
   #timer: NodeJS.Timeout | undefined;
+  /** Measurements whose seal waits for its turn. */
+  readonly #sealing = new Set<number>();
   #waiters: (() => void)[] = [];
   #reserving: Promise<void> | undefined;
 
@@ -186,40 +188,65 @@ export class Flusher {
     else this.#advance();
   }
 
-  /** Seals these measurements' buffers now, between records; they share one commit. */
+  /** Seals these measurements' buffers, between records; they share one commit. */
   flush(measurementIds: readonly number[]): void {
-    const sealed = this.#deps.buffers.seal(measurementIds);
-    const round: Round = { awaited: sealed.length };
-    for (const buffer of sealed) {
-      const queue = this.#queues.get(buffer.measurementId) ?? [];
-      const flush = new Flush(buffer, round);
-      if (queue.some(({ retry }) => retry.attempts > 0)) flush.leaveRound();
-      this.#queues.set(buffer.measurementId, [...queue, flush]);
-    }
-    this.#advance();
+    const ids = measurementIds.filter((id) => !this.#sealing.has(id));
+    for (const id of ids) this.#sealing.add(id);
+    this.#seal(
+      () => ids,
+      () => {
+        for (const id of ids) this.#sealing.delete(id);
+      },
+    );
   }
 
   /** Seals everything: at the end of replay, before shutdown. */
   flushOpen(): void {
-    this.flush(Array.from(this.#deps.buffers.open, ({ measurementId }) => measurementId));
+    void this.#sealOpen();
+  }
+
+  /** Resolves when all that has entered, or waits to enter, is sealed. */
+  #sealOpen(): Promise<void> {
+    const { buffers } = this.#deps;
+    return new Promise((resolve) => {
+      this.#seal(() => Array.from(buffers.open, ({ measurementId }) => measurementId), resolve);
+    });
+  }
+
+  #seal(choose: () => readonly number[], ended: () => void): void {
+    this.#deps.buffers.sealInTurn(choose, (sealed) => {
+      ended();
+      const round: Round = { awaited: sealed.length };
+      for (const buffer of sealed) {
+        const queue = this.#queues.get(buffer.measurementId) ?? [];
+        const flush = new Flush(buffer, round);
+        if (queue.some(({ retry }) => retry.attempts > 0)) flush.leaveRound();
+        this.#queues.set(buffer.measurementId, [...queue, flush]);
+      }
+      this.#advance();
+    });
   }
 
   /** Files everything; false if rows are left when `timeoutMs` has passed. They stay in the log. */
   async flushAll(timeoutMs: number): Promise<boolean> {
-    this.flushOpen();
+    let isSealed = false;
+    const filed = this.#sealOpen().then(() => {
+      isSealed = true;
+      return this.#whenIdle();
+    });
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, timeoutMs);
     });
-    await Promise.race([this.#whenIdle(), late]);
+    await Promise.race([filed, late]);
     clearTimeout(timer);
-    return this.#queues.size === 0;
+    return isSealed && this.#queues.size === 0;
   }
 
   /** Resolves when the buffers take at most `bytes`; replay waits for it between records. */
   async whenBelow(bytes: number): Promise<void> {
     while (this.#deps.buffers.bytes > bytes) {
-      this.flushOpen();
+      await this.#sealOpen();
       if (this.#queues.size === 0) return;
       await new Promise<void>((resolve) => {
         this.#waiters.push(resolve);

@@ -6,6 +6,7 @@
  */
 import type { ColumnBatch } from '../../base/model/column-batch.ts';
 import { assert } from '../../base/lib/assert.ts';
+import type { Steps } from '../../base/lib/turns.ts';
 import { planFiles, type FilePlan } from '../../storage/parquet/partition-plan.ts';
 import type { FlushJob } from '../../storage/parquet/types.ts';
 import type { CodeScratch } from './column-buffer.ts';
@@ -43,12 +44,21 @@ export class MeasurementBuffer {
     this.#deps = deps;
   }
 
+  /** Rows that were put in. */
   get rows(): number {
     return this.#rows;
   }
 
+  /** Bytes of memory taken, as of the last `recount`. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Counts the bytes anew and returns how many more they are. */
+  recount(): number {
+    const before = this.#bytes;
+    this.#bytes = this.#sets.reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.#bytes - before;
   }
 
   /** UTC hours that the rows lie in; those that go to different files count apart. */
@@ -66,32 +76,29 @@ export class MeasurementBuffer {
     return this.#sets;
   }
 
-  append(batch: ColumnBatch, firstSeq: number, scratch: CodeScratch): void {
-    assert(!this.#sealed, 'rows enter a sealed buffer');
-    assert(firstSeq > this.#lastSeq, 'rows enter a buffer out of order');
-    const { hasIdentity, namings = 0 } = batch;
-    let set = this.#sets.find(
-      (each) => each.hasIdentity === hasIdentity && each.namings === namings,
-    );
-    if (set === undefined) {
-      set = new RowBuffer(batch, this.#firstSeq, this.#deps);
-      this.#sets.push(set);
-    }
-    const before = set.bytes;
-    set.append(batch, firstSeq, scratch);
-    this.#bytes += set.bytes - before;
-    this.#rows += batch.rowCount;
-    this.#lastSeq = firstSeq + batch.rowCount - 1;
+  /** True if `append` of the batch takes no longer because of the rows that are here. */
+  isQuick(batch: ColumnBatch): boolean {
+    return this.#setOf(batch)?.isQuick(batch.rowCount) !== false;
   }
 
-  /** No row enters from now on; later rows of its points are repeats. */
-  seal(): void {
+  append(batch: ColumnBatch, firstSeq: number, scratch: CodeScratch): void {
+    this.#setFor(batch, firstSeq).append(batch, firstSeq, scratch);
+    this.#put(batch, firstSeq);
+  }
+
+  /** As `append`, for any number of rows: yields between pieces of the work. */
+  *appending(batch: ColumnBatch, firstSeq: number): Steps {
+    yield* this.#setFor(batch, firstSeq).appending(batch, firstSeq);
+    this.#put(batch, firstSeq);
+  }
+
+  /**
+   * Notes that no row enters from now on; later rows of its points are repeats. Yields between
+   * pieces of the work.
+   */
+  *sealing(): Steps {
     this.#sealed = true;
-    for (const set of this.#sets) {
-      const before = set.bytes;
-      set.seal();
-      this.#bytes += set.bytes - before;
-    }
+    for (const set of this.#sets) yield* set.sealing();
   }
 
   /** Views of the rows stay true until the call that this returns. */
@@ -133,5 +140,26 @@ export class MeasurementBuffer {
     const { measurementId, database, measurement } = this;
     const lsns = [this.#firstSeq, this.#lastSeq] as const;
     return { measurementId, database, measurement, lsns, sets, range };
+  }
+
+  #setOf({ hasIdentity, namings = 0 }: ColumnBatch): RowBuffer | undefined {
+    return this.#sets.find((each) => each.hasIdentity === hasIdentity && each.namings === namings);
+  }
+
+  /** The set that takes the rows, made now if there is none. */
+  #setFor(batch: ColumnBatch, firstSeq: number): RowBuffer {
+    assert(!this.#sealed, 'rows enter a sealed buffer');
+    assert(firstSeq > this.#lastSeq, 'rows enter a buffer out of order');
+    let set = this.#setOf(batch);
+    if (set === undefined) {
+      set = new RowBuffer(batch, this.#firstSeq, this.#deps);
+      this.#sets.push(set);
+    }
+    return set;
+  }
+
+  #put({ rowCount }: ColumnBatch, firstSeq: number): void {
+    this.#rows += rowCount;
+    this.#lastSeq = firstSeq + rowCount - 1;
   }
 }

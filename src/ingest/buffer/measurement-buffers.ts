@@ -4,6 +4,8 @@
  * I1. Rows enter only after their record's sync returned, in LSN order (P1); `recordEntered` tells
  *     that all batches of a record are in. Buffers are sealed only between records, and no record
  *     enters behind one that broke off: half a request would be filed, and the log let go of (W2).
+ *     Large records and seals take turns with other work of the thread (base/lib/turns.ts); what
+ *     comes meanwhile waits behind them, and readers see none of a record that is not all in.
  * I2. A row leaves only in the tick in which a commit that files it becomes visible (P12, P15).
  * I3. `lowWater` is below the record of every row that is still here, and at or below the last
  *     record that entered (P5).
@@ -11,7 +13,9 @@
 import type { ColumnBatch } from '../../base/model/column-batch.ts';
 import type { Clock } from '../../base/lib/clock.ts';
 import { assert } from '../../base/lib/assert.ts';
+import { atOnce, Turns, type Steps } from '../../base/lib/turns.ts';
 import { CodeScratch } from './column-buffer.ts';
+import { Entering } from './entered-count.ts';
 import { MeasurementBuffer } from './measurement-buffer.ts';
 import type { RowBuffer, RowBufferDeps } from './row-buffer.ts';
 import type { KeyOrder } from './row-series.ts';
@@ -34,10 +38,33 @@ export interface MeasurementBuffersOptions {
   /** Tells rows that repeat a point from first ones (P18); without it all are first ones. */
   readonly marks?: SeriesMarks;
   readonly keyOrder?: KeyOrder;
+  /** Calls back when other work of the thread had its turn; `setImmediate` if it is not given. */
+  later?(turn: () => void): void;
 }
+
+/**
+ * What a batch costs that enters without a pause, at most a few milliseconds: one for each value,
+ * more for each row, which may be of another hour than the one before, and for each string.
+ */
+const quickCostMax = 131_072;
+const rowCost = 16;
+const stringCost = 32;
+const stringBytesOfCost = 8;
+
+/** Batches of a record that enter without a pause: each takes some ten microseconds. */
+const quickBatchesMax = 100;
 
 /** An open buffer with rows in so many UTC hours is full: each may become a file. */
 export const bufferHoursMax = 8192;
+
+/** Rows of a record that are in the buffers now, and rows that a commit has filed already. */
+export interface EnteredRows {
+  readonly entered: number;
+  readonly skipped: number;
+}
+
+/** Called once, when all rows of a record are in, or with what kept them out. */
+export type EnterDone = (error: unknown, rows: EnteredRows) => void;
 
 /** Rows of one row set that a snapshot sees: the first `rowCount` (P15). */
 export interface HotRows {
@@ -51,6 +78,9 @@ export class MeasurementBuffers {
   readonly #clock: Clock;
   readonly #scratch = new CodeScratch();
   readonly #rowDeps: RowBufferDeps;
+  readonly #turns: Turns;
+  /** Open while a record is half in. */
+  readonly #record = new Entering();
   readonly #open = new Map<number, MeasurementBuffer>();
   /** Sealed and not yet filed, ascending by LSN. */
   readonly #sealed = new Map<number, MeasurementBuffer[]>();
@@ -61,9 +91,8 @@ export class MeasurementBuffers {
   #entered: number;
   /** LSN of the first record that the log must keep although none of its rows is here. */
   #heldBack = Infinity;
-  #between = true;
-  /** LSN of the record that is entering. */
-  #entering = 0;
+  /** LSN of the record that is entering, or entered last. */
+  #recordLsn = 0;
   #openBytes = 0;
   #sealedBytes = 0;
   #rows = 0;
@@ -71,9 +100,15 @@ export class MeasurementBuffers {
   constructor(clock: Clock, options: MeasurementBuffersOptions) {
     this.#clock = clock;
     this.#options = options;
-    const { hashSeed, marks, keyOrder } = options;
+    const { hashSeed, marks, keyOrder, later } = options;
+    this.#turns = new Turns({
+      monotonicMs: () => clock.monotonicMs(),
+      ...(later !== undefined && { later }),
+    });
     const memory = new SharedMemory(options.memoryBytesMax);
-    this.#rowDeps = { hashSeed, memory, marks, ...(keyOrder !== undefined && { keyOrder }) };
+    const entering = this.#record;
+    const order = keyOrder !== undefined && { keyOrder };
+    this.#rowDeps = { hashSeed, memory, entering, marks, ...order };
     this.#positions = new Map(options.positions);
     this.#entered = options.lowWater;
   }
@@ -123,43 +158,38 @@ export class MeasurementBuffers {
   }
 
   /**
+   * Takes a record, whose rows got the LSNs from `lsn` on. `done` is called when all rows are in
+   * and seen by readers: at once for a record of usual size, unless earlier ones still enter. An
+   * error that `done` gets is thrown too: nobody goes on from rows that are in the log and only in
+   * part in memory.
+   */
+  enter(batches: readonly ColumnBatch[], lsn: number, done: EnterDone): void {
+    const steps = this.#entering(batches, lsn, done);
+    if (this.#turns.isIdle && batches.length < quickBatchesMax && this.#areQuick(batches)) {
+      atOnce(steps);
+    } else {
+      this.#turns.run(steps);
+    }
+  }
+
+  /**
    * Takes the rows of a batch; row i has `_seq` = `lsn` + `firstOrdinal` + i. Returns false, and
    * takes nothing, if they are filed already, which only replay meets.
    */
   append(batch: ColumnBatch, lsn: number, firstOrdinal: number): boolean {
-    const id = batch.measurementId;
     const firstSeq = lsn + firstOrdinal;
-    const position = this.#positions.get(id) ?? -1;
-    if (firstSeq + batch.rowCount - 1 <= position) return false;
-    assert(this.#between || lsn === this.#entering, 'a record broke off while it entered');
-    this.#between = false;
-    this.#entering = lsn;
-    assert(firstSeq > position, 'a batch is filed in part');
-    assert(lsn > this.#entered, 'records enter out of order');
-    let buffer = this.#open.get(id);
-    if (buffer === undefined) {
-      const nowMs = this.#clock.monotonicMs();
-      buffer = new MeasurementBuffer(batch, [lsn, firstSeq], nowMs, this.#rowDeps);
-      this.#open.set(id, buffer);
-    }
-    const before = buffer.bytes;
+    const buffer = this.#bufferFor(batch, lsn, firstSeq);
+    if (buffer === undefined) return false;
     buffer.append(batch, firstSeq, this.#scratch);
-    this.#openBytes += buffer.bytes - before;
-    this.#rows += batch.rowCount;
-    if (this.#isFull(buffer)) this.#full.add(id);
+    this.#appended(buffer, batch);
     return true;
-  }
-
-  #isFull({ rows, bytes, hours }: MeasurementBuffer): boolean {
-    const { rowsMax, bufferBytesMax } = this.#options;
-    return rows >= rowsMax || bytes >= bufferBytesMax || hours >= bufferHoursMax;
   }
 
   /** All batches of the record that ends at `lastLsn` are in; buffers may be sealed now. */
   recordEntered(lastLsn: number): void {
     assert(lastLsn > this.#entered, 'records enter out of order');
     this.#entered = lastLsn;
-    this.#between = true;
+    this.#record.end();
     if (this.#full.size === 0) return;
     const full = [...this.#full];
     this.#full.clear();
@@ -168,20 +198,125 @@ export class MeasurementBuffers {
 
   /** Seals and returns the open buffers of these measurements; some may have none. */
   seal(measurementIds: readonly number[]): readonly MeasurementBuffer[] {
-    assert(this.#between, 'a buffer is sealed in the middle of a record');
+    return atOnce(this.#sealing(measurementIds));
+  }
+
+  /**
+   * Seals the open buffers that `choose` names when it is their turn: behind the records that are
+   * entering or wait. Calls back with those that there were: at once if nothing is under way and it
+   * does not take long.
+   */
+  sealInTurn(
+    choose: () => readonly number[],
+    sealed: (buffers: readonly MeasurementBuffer[]) => void,
+  ): void {
+    const seal = () => this.#sealing(choose());
+    this.#turns.run(
+      (function* () {
+        sealed(yield* seal());
+      })(),
+    );
+  }
+
+  *#entering(batches: readonly ColumnBatch[], lsn: number, done: EnterDone): Steps {
+    let ordinal = 0;
+    let skipped = 0;
+    try {
+      for (const batch of batches) {
+        const isTaken = this.#isQuick(batch)
+          ? this.append(batch, lsn, ordinal)
+          : yield* this.#appending(batch, lsn, ordinal);
+        if (!isTaken) skipped += batch.rowCount;
+        ordinal += batch.rowCount;
+        yield;
+      }
+      this.recordEntered(lsn + Math.max(1, ordinal) - 1);
+    } catch (error) {
+      done(error, { entered: 0, skipped: 0 });
+      throw error;
+    }
+    done(undefined, { entered: ordinal - skipped, skipped });
+  }
+
+  /** As `append`, for any number of rows: yields between pieces of the work. */
+  *#appending(batch: ColumnBatch, lsn: number, firstOrdinal: number): Steps<boolean> {
+    const firstSeq = lsn + firstOrdinal;
+    const buffer = this.#bufferFor(batch, lsn, firstSeq);
+    if (buffer === undefined) return false;
+    for (const steps = buffer.appending(batch, firstSeq); steps.next().done !== true; ) {
+      this.#openBytes += buffer.recount();
+      yield;
+    }
+    this.#appended(buffer, batch);
+    return true;
+  }
+
+  /** The open buffer that takes the batch; undefined if its rows are filed already. */
+  #bufferFor(batch: ColumnBatch, lsn: number, firstSeq: number): MeasurementBuffer | undefined {
+    const id = batch.measurementId;
+    const position = this.#positions.get(id) ?? -1;
+    if (firstSeq + batch.rowCount - 1 <= position) return undefined;
+    const isOfRecord = this.#record.isOpen && lsn === this.#recordLsn;
+    assert(isOfRecord || !this.#record.isOpen, 'a record broke off while it entered');
+    if (!isOfRecord) this.#record.begin();
+    this.#recordLsn = lsn;
+    assert(firstSeq > position, 'a batch is filed in part');
+    assert(lsn > this.#entered, 'records enter out of order');
+    let buffer = this.#open.get(id);
+    if (buffer === undefined) {
+      const nowMs = this.#clock.monotonicMs();
+      buffer = new MeasurementBuffer(batch, [lsn, firstSeq], nowMs, this.#rowDeps);
+      this.#open.set(id, buffer);
+    }
+    return buffer;
+  }
+
+  #appended(buffer: MeasurementBuffer, { measurementId, rowCount }: ColumnBatch): void {
+    this.#openBytes += buffer.recount();
+    this.#rows += rowCount;
+    if (this.#isFull(buffer)) this.#full.add(measurementId);
+  }
+
+  #areQuick(batches: readonly ColumnBatch[]): boolean {
+    for (const batch of batches) if (!this.#isQuick(batch)) return false;
+    return true;
+  }
+
+  /** True if the batch enters within a few milliseconds. */
+  #isQuick(batch: ColumnBatch): boolean {
+    let cost = rowCost * batch.rowCount;
+    for (const { values, dictionary } of batch.columns) {
+      cost += values.length;
+      if (dictionary === undefined) continue;
+      const { count, offsets } = dictionary;
+      cost += stringCost * count + (offsets[count] ?? 0) / stringBytesOfCost;
+    }
+    if (cost > quickCostMax) return false;
+    return this.#open.get(batch.measurementId)?.isQuick(batch) !== false;
+  }
+
+  #isFull({ rows, bytes, hours }: MeasurementBuffer): boolean {
+    const { rowsMax, bufferBytesMax } = this.#options;
+    return rows >= rowsMax || bytes >= bufferBytesMax || hours >= bufferHoursMax;
+  }
+
+  *#sealing(measurementIds: readonly number[]): Steps<readonly MeasurementBuffer[]> {
     const sealed: MeasurementBuffer[] = [];
     for (const id of measurementIds) {
+      assert(!this.#record.isOpen, 'a buffer is sealed in the middle of a record');
       const buffer = this.#open.get(id);
       if (buffer === undefined) continue;
+      yield* buffer.sealing();
       this.#open.delete(id);
       this.#full.delete(id);
       this.#openBytes -= buffer.bytes;
-      buffer.seal();
+      buffer.recount();
       this.#sealedBytes += buffer.bytes;
       const earlier = this.#sealed.get(id);
       if (earlier === undefined) this.#sealed.set(id, [buffer]);
       else earlier.push(buffer);
       sealed.push(buffer);
+      yield;
     }
     return sealed;
   }
@@ -231,9 +366,9 @@ export class MeasurementBuffers {
     const open = this.#open.get(measurementId);
     const sealed = this.#sealed.get(measurementId) ?? [];
     const buffers = open === undefined ? sealed : [...sealed, open];
-    return buffers.flatMap(({ sets }) =>
-      sets.map((rows) => ({ measurementId, rows, rowCount: rows.rowCount })),
-    );
+    const sets = buffers.flatMap((buffer) => buffer.sets);
+    const hot = sets.map((rows) => ({ measurementId, rows, rowCount: rows.rowCount }));
+    return hot.filter(({ rowCount }) => rowCount > 0);
   }
 
   /** Age of the oldest row that is not filed, in milliseconds; 0 if there is none. */

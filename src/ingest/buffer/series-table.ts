@@ -3,8 +3,17 @@
  * Hashed, compared exactly. Senders repeat their series in the same order, so the key after the one
  * found last is tried before the hash is worked out. Main thread.
  */
+import { SlotTable } from '../../base/lib/slot-table.ts';
+import type { Steps } from '../../base/lib/turns.ts';
 
-const emptySlot = 0xffffffff;
+/** Bytes of keys that stand together; a longer key has a piece of its own. */
+const pieceBytes = 65_536;
+
+/** Numbers in `#places` per series. */
+const placeNumbers = 3;
+
+/** Series between two chances for a pause. */
+export const seriesPerStep = 1024;
 
 /** Bytes of a key while it is made; grows, used within one call. */
 export class KeyScratch {
@@ -41,11 +50,13 @@ export class KeyScratch {
 
 export class SeriesTable {
   readonly #seed: number;
-  #bytes: Buffer = Buffer.alloc(0);
-  /** One more than there are keys. */
-  #offsets = new Uint32Array(17);
-  #hashes = new Uint32Array(16);
-  #slots = new Uint32Array(32).fill(emptySlot);
+  /** Keys back to back; pieces never move, so that growing copies none. */
+  readonly #pieces: Buffer[] = [];
+  #pieceUsed = pieceBytes;
+  #keyBytes = 0;
+  /** By series: the piece of its key, where the key begins in it, and its length. */
+  #places = new Uint32Array(placeNumbers * 16);
+  readonly #table = new SlotTable();
   #count = 0;
   #last = 0;
 
@@ -59,8 +70,7 @@ export class SeriesTable {
   }
 
   get bytes(): number {
-    const numbers = this.#offsets.length + this.#hashes.length + this.#slots.length;
-    return this.#bytes.length + 4 * numbers;
+    return this.#keyBytes + this.#places.byteLength + this.#table.bytes;
   }
 
   /** Number of the key, or undefined if it has none. */
@@ -70,9 +80,8 @@ export class SeriesTable {
       this.#last = guess;
       return guess;
     }
-    const series = this.#slots[this.#slotOf(this.#hash(bytes, length), bytes, length)] as number;
-    if (series === emptySlot) return undefined;
-    this.#last = series;
+    const series = this.#found(this.#hash(bytes, length), bytes, length);
+    if (series !== undefined) this.#last = series;
     return series;
   }
 
@@ -81,47 +90,59 @@ export class SeriesTable {
     return this.find(key) ?? this.#add(key);
   }
 
-  /** A table of these series only, numbered by their place in the list. */
-  only(series: readonly number[]): SeriesTable {
+  /**
+   * A table of these series only, numbered by their place in the list. Yields between pieces of the
+   * work.
+   */
+  *only(series: Uint32Array): Steps<SeriesTable> {
     const table = new SeriesTable(this.#seed);
     const key = new KeyScratch();
-    for (const each of series) {
+    for (let index = 0; index < series.length; index += 1) {
+      const at = placeNumbers * (series[index] as number);
+      const start = this.#places[at + 1] as number;
       key.length = 0;
-      key.putBytes(this.#bytes, this.#offsets[each] as number, this.#offsets[each + 1] as number);
+      key.putBytes(
+        this.#pieces[this.#places[at] as number] as Buffer,
+        start,
+        start + (this.#places[at + 2] as number),
+      );
       table.#add(key);
+      if (index % seriesPerStep === seriesPerStep - 1) yield;
     }
     return table;
   }
 
   #add({ bytes, length }: KeyScratch): number {
     const series = this.#count;
-    const from = this.#offsets[series] as number;
-    this.#reserve(series + 1, from + length);
-    bytes.copy(this.#bytes, from, 0, length);
-    const hash = this.#hash(bytes, length);
-    this.#slots[this.#slotOf(hash, bytes, length)] = series;
-    this.#offsets[series + 1] = from + length;
-    this.#hashes[series] = hash;
+    const at = placeNumbers * series;
+    if (at === this.#places.length) this.#grow();
+    if (this.#pieceUsed + length > (this.#pieces.at(-1)?.length ?? 0)) this.#addPiece(length);
+    const piece = this.#pieces.length - 1;
+    bytes.copy(this.#pieces[piece] as Buffer, this.#pieceUsed, 0, length);
+    this.#places[at] = piece;
+    this.#places[at + 1] = this.#pieceUsed;
+    this.#places[at + 2] = length;
+    this.#pieceUsed += length;
+    this.#table.add(this.#hash(bytes, length), series);
     this.#count += 1;
     this.#last = series;
-    if (2 * this.#count > this.#slots.length) this.#rehash();
     return series;
   }
 
   #equals(series: number, bytes: Buffer, length: number): boolean {
-    const start = this.#offsets[series] as number;
-    const end = this.#offsets[series + 1] as number;
-    return end - start === length && this.#bytes.compare(bytes, 0, length, start, end) === 0;
+    const at = placeNumbers * series;
+    if (this.#places[at + 2] !== length) return false;
+    const start = this.#places[at + 1] as number;
+    const piece = this.#pieces[this.#places[at] as number] as Buffer;
+    return piece.compare(bytes, 0, length, start, start + length) === 0;
   }
 
-  /** Slot of the key, or the empty one where it belongs. */
-  #slotOf(hash: number, bytes: Buffer, length: number): number {
-    const mask = this.#slots.length - 1;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const series = this.#slots[slot] as number;
-      if (series === emptySlot) return slot;
-      if (this.#hashes[series] === hash && this.#equals(series, bytes, length)) return slot;
+  #found(hash: number, bytes: Buffer, length: number): number | undefined {
+    const table = this.#table;
+    for (let series = table.first(hash); series >= 0; series = table.next(hash, series)) {
+      if (this.#equals(series, bytes, length)) return series;
     }
+    return undefined;
   }
 
   #hash(bytes: Uint8Array, length: number): number {
@@ -134,29 +155,18 @@ export class SeriesTable {
     return (hash ^ (hash >>> 15)) >>> 0;
   }
 
-  #reserve(count: number, bytes: number): void {
-    if (bytes > this.#bytes.length) {
-      const grown = Buffer.alloc(Math.max(bytes, 2 * this.#bytes.length));
-      this.#bytes.copy(grown);
-      this.#bytes = grown;
-    }
-    if (count <= this.#hashes.length) return;
-    const hashes = new Uint32Array(2 * this.#hashes.length);
-    hashes.set(this.#hashes);
-    this.#hashes = hashes;
-    const offsets = new Uint32Array(hashes.length + 1);
-    offsets.set(this.#offsets);
-    this.#offsets = offsets;
+  /** The first piece is as small as the first key: most measurements have few series. */
+  #addPiece(length: number): void {
+    const last = this.#pieces.at(-1)?.length ?? 128;
+    const piece = Buffer.alloc(Math.max(length, Math.min(pieceBytes, 2 * last)));
+    this.#pieces.push(piece);
+    this.#pieceUsed = 0;
+    this.#keyBytes += piece.length;
   }
 
-  #rehash(): void {
-    const slots = new Uint32Array(2 * this.#slots.length).fill(emptySlot);
-    const mask = slots.length - 1;
-    for (let series = 0; series < this.#count; series += 1) {
-      let slot = (this.#hashes[series] as number) & mask;
-      while (slots[slot] !== emptySlot) slot = (slot + 1) & mask;
-      slots[slot] = series;
-    }
-    this.#slots = slots;
+  #grow(): void {
+    const places = new Uint32Array(2 * this.#places.length);
+    places.set(this.#places);
+    this.#places = places;
   }
 }

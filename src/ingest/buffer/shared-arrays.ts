@@ -7,6 +7,7 @@
 import type { ColumnArray } from '../../base/model/column-batch.ts';
 import type { PhysicalType } from '../../base/model/schema.ts';
 import { unreachable } from '../../base/lib/assert.ts';
+import type { Steps } from '../../base/lib/turns.ts';
 import type { RowMemory } from './shared-memory.ts';
 
 /** Elements of the smallest array. */
@@ -54,4 +55,15 @@ export function sharedColumn(memory: RowMemory, type: PhysicalType, length: numb
 export function copyInto(target: ColumnArray, source: ColumnArray, position: number): void {
   // The union of array types has no common `set`; physical types keep them equal.
   (target as Uint32Array).set(source as Uint32Array, position);
+}
+
+/** Elements that are copied in one go. */
+const copiedMax = 131_072;
+
+/** `copyInto(target, source, position)`, which yields between pieces of long arrays. */
+export function* copying(target: ColumnArray, source: ColumnArray, position = 0): Steps {
+  for (let from = 0; from < source.length; from += copiedMax) {
+    copyInto(target, source.subarray(from, from + copiedMax), position + from);
+    if (source.length - from > copiedMax) yield;
+  }
 }

@@ -6,6 +6,7 @@
  */
 import type { ColumnValues } from '../../base/model/column-batch.ts';
 import { present } from '../../base/lib/assert.ts';
+import { SlotTable } from '../../base/lib/slot-table.ts';
 
 const none = 0xffffffff;
 
@@ -34,20 +35,29 @@ function grown(
 
 export class TagRefiner {
   readonly columnId: number;
-  #count = 0;
-  /** By series of this tag: the series before it, and the code plus one (0: no such tag). */
+  /** Series by the tags before that are also those by this one, which they lack. */
+  readonly #base: number;
+  #count: number;
+  /**
+   * By series of this tag from `#base` on: the series before it, and the code plus one (0: no such
+   * tag).
+   */
   #parents = new Uint32Array(16);
   #codes = new Uint32Array(16);
   /** By series before this tag: the code that it had last, and the series of both. */
   #lastValues = new Uint32Array(16).fill(none);
   #lastSeries = new Uint32Array(16);
-  #slots = new Uint32Array(32).fill(none);
+  /** By the hash of both. */
+  readonly #table = new SlotTable();
   /** Codes known to be of the empty string, which is an absent tag (P17). */
   #emptyCode = none;
   #codesSeen = 0;
 
-  constructor(columnId: number) {
+  /** @param base series by the tags before of rows that came earlier, which all lack this tag */
+  constructor(columnId: number, base = 0) {
     this.columnId = columnId;
+    this.#base = base;
+    this.#count = base;
   }
 
   /** Series of this tag so far. */
@@ -56,17 +66,18 @@ export class TagRefiner {
   }
 
   get bytes(): number {
-    const arrays = [this.#parents, this.#codes, this.#lastValues, this.#lastSeries, this.#slots];
-    return arrays.reduce((sum, array) => sum + array.byteLength, 0);
+    const arrays = [this.#parents, this.#codes, this.#lastValues, this.#lastSeries];
+    return arrays.reduce((sum, array) => sum + array.byteLength, this.#table.bytes);
   }
 
   parentOf(series: number): number {
-    return this.#parents[series] as number;
+    return series < this.#base ? series : (this.#parents[series - this.#base] as number);
   }
 
   /** Code of the tag's value; undefined if the series has no such tag. */
   codeOf(series: number): number | undefined {
-    const code = this.#codes[series] as number;
+    if (series < this.#base) return undefined;
+    const code = this.#codes[series - this.#base] as number;
     return code === 0 ? undefined : code - 1;
   }
 
@@ -137,35 +148,25 @@ export class TagRefiner {
   }
 
   #find(parent: number, code: number): number {
-    const mask = this.#slots.length - 1;
-    for (let slot = hashOf(parent, code) & mask; ; slot = (slot + 1) & mask) {
-      const series = this.#slots[slot] as number;
-      if (series === none) return this.#add(slot, parent, code);
-      if (this.#parents[series] === parent && this.#codes[series] === code) return series;
+    const base = this.#base;
+    if (code === 0 && parent < base) return parent;
+    const hash = hashOf(parent, code);
+    const table = this.#table;
+    for (let own = table.first(hash); own >= 0; own = table.next(hash, own)) {
+      if (this.#parents[own] === parent && this.#codes[own] === code) return base + own;
     }
+    return base + this.#add(hash, parent, code);
   }
 
-  #add(slot: number, parent: number, code: number): number {
-    const series = this.#count;
+  #add(hash: number, parent: number, code: number): number {
+    const own = this.#count - this.#base;
     this.#count += 1;
-    this.#parents = grown(this.#parents, this.#count, 0);
-    this.#codes = grown(this.#codes, this.#count, 0);
-    this.#parents[series] = parent;
-    this.#codes[series] = code;
-    this.#slots[slot] = series;
-    if (2 * this.#count > this.#slots.length) this.#rehash();
-    return series;
-  }
-
-  #rehash(): void {
-    const slots = new Uint32Array(2 * this.#slots.length).fill(none);
-    const mask = slots.length - 1;
-    for (let series = 0; series < this.#count; series += 1) {
-      let slot = hashOf(this.#parents[series] as number, this.#codes[series] as number) & mask;
-      while (slots[slot] !== none) slot = (slot + 1) & mask;
-      slots[slot] = series;
-    }
-    this.#slots = slots;
+    this.#parents = grown(this.#parents, own + 1, 0);
+    this.#codes = grown(this.#codes, own + 1, 0);
+    this.#parents[own] = parent;
+    this.#codes[own] = code;
+    this.#table.add(hash, own);
+    return own;
   }
 }
 

@@ -3,6 +3,7 @@
  */
 import type { StringDictionary } from '../../base/model/column-batch.ts';
 import { freeMemory } from '../../base/lib/free-memory.ts';
+import { SlotTable } from '../../base/lib/slot-table.ts';
 import { byteSpace, sameBytes, type ByteSpace } from './bytes.ts';
 
 const entriesFirst = 8;
@@ -11,9 +12,8 @@ const bytesFirst = 128;
 export class DictionaryBuilder {
   #space: ByteSpace;
   #offsets: Uint32Array;
-  #hashes: Int32Array;
-  /** Code + 1 by hash, linear probing; 0 is free; at most half full. */
-  #table: Uint32Array;
+  /** Codes by the hash of their strings. */
+  readonly #table: SlotTable;
   #count = 0;
 
   /** With room for so many strings and bytes; it grows when more come. */
@@ -22,22 +22,18 @@ export class DictionaryBuilder {
     while (capacity < entries) capacity *= 2;
     this.#space = byteSpace(new Uint8Array(Math.max(bytesFirst, bytes)));
     this.#offsets = new Uint32Array(capacity + 1);
-    this.#hashes = new Int32Array(capacity);
-    this.#table = new Uint32Array(capacity * 2);
+    this.#table = new SlotTable(entries);
   }
 
   /** Code of the `length` bytes at `start`, whose hash the caller has at hand. */
   code(space: ByteSpace, start: number, length: number, hash: number): number {
     const table = this.#table;
-    const mask = table.length - 1;
-    for (let index = hash & mask; ; index = (index + 1) & mask) {
-      const found = (table[index] ?? 0) - 1;
-      if (found < 0) return this.#add(space, start, length, hash);
-      if (this.#hashes[found] !== hash) continue;
-      const offset = this.#offsets[found] ?? 0;
-      if ((this.#offsets[found + 1] ?? 0) - offset !== length) continue;
+    for (let found = table.first(hash); found >= 0; found = table.next(hash, found)) {
+      const offset = this.#offsets[found] as number;
+      if ((this.#offsets[found + 1] as number) - offset !== length) continue;
       if (sameBytes(space, start, this.#space, offset, length)) return found;
     }
+    return this.#add(space, start, length, hash);
   }
 
   finish(): StringDictionary {
@@ -51,15 +47,15 @@ export class DictionaryBuilder {
 
   /** Gives all memory back; what `finish` gave is empty then. */
   free(): void {
-    for (const array of [this.#space.bytes, this.#offsets, this.#hashes, this.#table]) {
-      freeMemory(array);
-    }
+    freeMemory(this.#space.bytes);
+    freeMemory(this.#offsets);
+    this.#table.free();
   }
 
   #add(space: ByteSpace, start: number, length: number, hash: number): number {
     const code = this.#count;
-    const offset = this.#offsets[code] ?? 0;
-    if (code === this.#hashes.length) this.#growEntries();
+    const offset = this.#offsets[code] as number;
+    if (code + 1 === this.#offsets.length) this.#growOffsets();
     this.#reserve(offset + length);
     if (length > 32) {
       this.#space.bytes.set(space.bytes.subarray(start, start + length), offset);
@@ -68,31 +64,17 @@ export class DictionaryBuilder {
       const to = this.#space.bytes;
       for (let index = 0; index < length; index += 1) to[offset + index] = from[start + index] ?? 0;
     }
-    this.#hashes[code] = hash;
     this.#offsets[code + 1] = offset + length;
     this.#count = code + 1;
-    this.#place(code, hash);
+    this.#table.add(hash, code);
     return code;
   }
 
-  #place(code: number, hash: number): void {
-    const mask = this.#table.length - 1;
-    let index = hash & mask;
-    while (this.#table[index] !== 0) index = (index + 1) & mask;
-    this.#table[index] = code + 1;
-  }
-
-  #growEntries(): void {
-    const capacity = this.#hashes.length * 2;
-    const hashes = new Int32Array(capacity);
-    hashes.set(this.#hashes);
-    const offsets = new Uint32Array(capacity + 1);
+  #growOffsets(): void {
+    const offsets = new Uint32Array(2 * this.#count + 1);
     offsets.set(this.#offsets);
-    for (const array of [this.#hashes, this.#offsets, this.#table]) freeMemory(array);
-    this.#hashes = hashes;
+    freeMemory(this.#offsets);
     this.#offsets = offsets;
-    this.#table = new Uint32Array(capacity * 2);
-    for (let code = 0; code < this.#count; code += 1) this.#place(code, hashes[code] ?? 0);
   }
 
   #reserve(needed: number): void {

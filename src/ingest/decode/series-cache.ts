@@ -4,6 +4,7 @@
  * costs time and nothing else, since rows in the making hold no reference that would go stale.
  * Written bytes are only a key: `m,a=1,b=2` and `m,b=2,a=1` are two entries for the same tags.
  */
+import { SlotTable } from '../../base/lib/slot-table.ts';
 import { ByteArena, hashBytes, sameBytes, type ByteSpace } from './bytes.ts';
 import { MeasurementLayout, type TagSlot } from './layout.ts';
 
@@ -72,9 +73,9 @@ export class SeriesCache {
   readonly #seed: number;
   readonly #budget: CacheBudget;
   readonly #layouts = new Map<string, MeasurementLayout>();
-  /** Open addressing, linear probing; at most half full. */
-  #table: (Series | undefined)[] = new Array<undefined>(64).fill(undefined);
-  #count = 0;
+  readonly #series: Series[] = [];
+  /** Places in `#series` by hash. */
+  readonly #table = new SlotTable();
 
   constructor(seed: number, budget: CacheBudget) {
     this.#seed = seed;
@@ -92,18 +93,12 @@ export class SeriesCache {
 
   find(space: ByteSpace, start: number, length: number, hash: number): Series | undefined {
     const table = this.#table;
-    const mask = table.length - 1;
-    for (let index = hash & mask; ; index = (index + 1) & mask) {
-      const series = table[index];
-      if (series === undefined) return undefined;
-      if (
-        series.hash === hash &&
-        series.length === length &&
-        sameBytes(space, start, series.space, series.offset, length)
-      ) {
-        return series;
-      }
+    for (let place = table.first(hash); place >= 0; place = table.next(hash, place)) {
+      const series = this.#series[place] as Series;
+      if (series.length !== length) continue;
+      if (sameBytes(space, start, series.space, series.offset, length)) return series;
     }
+    return undefined;
   }
 
   /** Remembers a series of which a row was taken: bad lines must not drive out good ones. */
@@ -113,29 +108,15 @@ export class SeriesCache {
       this.#layouts.set(layout.name, layout);
       this.spend(1000 + 3 * layout.name.length);
     }
-    if (this.#count * 2 >= this.#table.length) this.#grow();
-    this.#count += 1;
     this.spend(series.bytes);
-    place(this.#table, series);
+    this.#table.add(series.hash, this.#series.length);
+    this.#series.push(series);
   }
 
   /** The layout of a measurement; a new one is remembered only with a series that is added. */
   layout(name: string): MeasurementLayout {
     return this.#layouts.get(name) ?? new MeasurementLayout(name);
   }
-
-  #grow(): void {
-    const old = this.#table;
-    this.#table = new Array<undefined>(old.length * 2).fill(undefined);
-    for (const series of old) if (series !== undefined) place(this.#table, series);
-  }
-}
-
-function place(table: (Series | undefined)[], series: Series): void {
-  const mask = table.length - 1;
-  let index = series.hash & mask;
-  while (table[index] !== undefined) index = (index + 1) & mask;
-  table[index] = series;
 }
 
 /** One cache per database. All start over together when they are full or the registry says so. */

@@ -45,12 +45,9 @@ function compose() {
   const admission = new Admission(sources, limits);
   const batches = [smallBatch(16, 3), smallBatch(17, 2)];
   const buffers = {
-    append(batch: ColumnBatch, lsn: number, ordinal: number) {
-      entered.push(`${batch.measurementId} ${lsn} ${ordinal}`);
-      return true;
-    },
-    recordEntered(lsn: number) {
-      entered.push(`to ${lsn}`);
+    enter(batches: readonly ColumnBatch[], lsn: number, done: (error: unknown) => void) {
+      entered.push(`${batches.map(({ measurementId }) => measurementId).join(' ')} from ${lsn}`);
+      done(undefined);
     },
   };
   const decoder = {
@@ -106,7 +103,7 @@ t.test('rows enter once the log has them, each with its number, before the answe
   t.notOk(answered);
   t.ok(admission.heldBytes > 0);
   appended[0]?.done(undefined, 100);
-  t.strictSame(entered, ['16 100 0', '17 100 3', 'to 104']);
+  t.strictSame(entered, ['16 17 from 100']);
   t.match(await written, { rows: 5 });
   t.equal(entered.at(-1), 'freed', 'what was decoded is given back behind all else');
   t.equal(admission.heldBytes, 0);
@@ -122,10 +119,34 @@ t.test('a request that the log refuses leaves nothing in the buffers', async (t)
   t.equal(admission.heldBytes, 0);
 });
 
+t.test('the answer waits for rows that take their turns to enter', async (t) => {
+  const { door, admission, buffers, appended, entered } = compose();
+  let done: (error: unknown) => void = () => undefined;
+  buffers.enter = (_batches, _lsn, end) => {
+    done = end;
+  };
+  let answered = false;
+  const written = door.write(request).then(() => {
+    answered = true;
+  });
+  await settled();
+  appended[0]?.done(undefined, 100);
+  await settled();
+  t.notOk(answered);
+  t.ok(admission.heldBytes > 0, 'its memory is held');
+  t.strictSame(entered, [], 'and not given back: the rows are read');
+  done(undefined);
+  await written;
+  t.strictSame(entered, ['freed']);
+  t.equal(admission.heldBytes, 0);
+});
+
 t.test('rows that cannot enter are no success, and whoever called back is told', async (t) => {
   const { door, buffers, appended } = compose();
-  buffers.append = () => {
-    throw new RangeError('Array buffer allocation failed');
+  buffers.enter = (_batches, _lsn, done) => {
+    const error = new RangeError('Array buffer allocation failed');
+    done(error);
+    throw error;
   };
   const written = door.write(request);
   await settled();
@@ -142,7 +163,7 @@ t.test(
     t.match(appended, [{ count: 2 }]);
     appended[0]?.done(undefined, 100);
     await dropped;
-    t.strictSame(entered, ['4 100 0', 'to 101']);
+    t.strictSame(entered, ['4 from 100']);
     const refused = door.dropLetters(['c']);
     appended[1]?.done(new GatewayError('HF_LOG_APPEND', 'EIO'), 0);
     await t.rejects(refused, { code: 'HF_LOG_APPEND' });

@@ -123,7 +123,11 @@ async function compose(options: { isLoaded?: boolean; bad?: boolean } = {}) {
           if (kept !== undefined) records.push({ request: kept, count, done });
         },
       }),
-      buffers: { append: () => true, recordEntered: () => undefined },
+      buffers: {
+        enter: (_batches, _lsn, done) => {
+          done(undefined);
+        },
+      },
       clock,
       databaseExists: () => true,
       count: () => undefined,
