@@ -12,9 +12,16 @@ export type NameSource = Pick<QueryHost, 'databases' | 'measurements' | 'find'>;
 /** Names in an error message; more are counted. */
 const namesListedMax = 10;
 
+/** Characters of each of them: a name may have 64 KiB. */
+const nameShownMax = 80;
+
+function shortened(name: string): string {
+  return name.length > nameShownMax ? `${name.slice(0, nameShownMax)}...` : name;
+}
+
 function listNames(names: readonly string[]): string {
   if (names.length === 0) return 'there are none';
-  const shown = names.slice(0, namesListedMax).map((name) => `"${name}"`);
+  const shown = names.slice(0, namesListedMax).map((name) => `"${shortened(name)}"`);
   const rest = names.length - shown.length;
   return `there are ${shown.join(', ')}${rest > 0 ? ` and ${String(rest)} more` : ''}`;
 }
@@ -39,8 +46,8 @@ function uniqueByCase(what: string, name: string, names: readonly string[]): str
   const [only] = equal;
   if (only !== undefined && equal.length === 1) return only;
   if (equal.length > 1)
-    throw unknown(`${what} "${name}" is not unique: ${listNames(equal)}`, equal, false);
-  throw unknown(`${what} not found: "${name}"; ${listNames(names)}`, names, true);
+    throw unknown(`${what} "${shortened(name)}" is not unique: ${listNames(equal)}`, equal, false);
+  throw unknown(`${what} not found: "${shortened(name)}"; ${listNames(names)}`, names, true);
 }
 
 /** Databases that a query may name. */

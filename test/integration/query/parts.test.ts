@@ -124,6 +124,18 @@ await t.test('a name is taken exactly, else if only its case differs, else refus
   }
 });
 
+await t.test('names of any length leave a message that can be read', async (t) => {
+  const long = 'n'.repeat(60_000);
+  rig.addMeasurement({ id: 50, database: 'long', name: long, columns: [] });
+  t.same(await rig.rows(`SELECT * FROM ${long}`, { database: 'long' }), []);
+  const error: unknown = await rig
+    .rows(`SELECT * FROM ${long}x`, { database: 'long' })
+    .catch((e: unknown) => e);
+  const message = error instanceof Error ? error.message : '';
+  t.match(message, /not found: "n+\.\.\."; there are "n+\.\.\."$/);
+  t.ok(message.length < 300, `${message.length} characters`);
+});
+
 await t.test('where it is wanted, what does not exist is empty, with a warning', async (t) => {
   const request = { database: 'names', absentIsEmpty: true };
   for (const sql of [
