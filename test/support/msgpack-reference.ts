@@ -191,11 +191,20 @@ function nameOf(value: Value | undefined, prefix: string): string | undefined {
 
 const isText = (text: string) => text !== '' && !/[\x00-\x1f\x7f]/.test(text);
 
+/** The tags that a columnar item names; undefined if it names none, `bad` if they are no names. */
+function tagNamesOf(value: Value | undefined): ReadonlySet<string> | 'bad' | undefined {
+  if (typeof value !== 'object' || value?.kind !== 'list') return undefined;
+  const names = value.items.filter((item) => typeof item === 'string');
+  return names.length === value.items.length ? new Set(names) : 'bad';
+}
+
 /** All rows of a columnar item, or undefined. */
 function columnarRows(item: Map<string, Value>, nowUs: bigint): ReferenceRow[] | undefined {
   const columns = keyed(item.get('columns') ?? null);
   const measurement = nameOf(item.get('m'), 'measurement_');
+  const tagNames = tagNamesOf(item.get('tags'));
   if (columns === undefined || measurement === undefined) return undefined;
+  if (tagNames === 'bad') return undefined;
   const lists = new Map<string, readonly Value[]>();
   for (const [name, list] of columns) {
     if (typeof list !== 'object' || list?.kind !== 'list') return undefined;
@@ -212,12 +221,21 @@ function columnarRows(item: Map<string, Value>, nowUs: bigint): ReferenceRow[] |
     const timeUs = times === undefined ? nowUs : timeOf(times[row] ?? null, unit);
     if (timeUs === undefined) return undefined;
     const fields = new Map<string, string>();
+    const tags = new Map<string, string>();
     for (const [name, values] of lists) {
       const cell = cellOf(values[row] ?? null);
       if (cell === undefined || !isText(name)) return undefined;
-      if (cell !== null) fields.set(name, cell);
+      if (cell === null) continue;
+      if (tagNames?.has(name) !== true) {
+        fields.set(name, cell);
+        continue;
+      }
+      const text = /^string:(.*)$/s.exec(cell)?.[1];
+      if (text === undefined || (text !== '' && !isText(text))) return undefined;
+      if (text !== '') tags.set(name, text);
     }
-    rows.push({ measurement, timeUs, tags: new Map(), fields });
+    const isRefused = [...tags.keys()].some((name) => name.toLowerCase() === 'time');
+    if (!isRefused) rows.push({ measurement, timeUs, tags, fields });
   }
   return count > 0 && !isText(measurement) ? undefined : rows;
 }

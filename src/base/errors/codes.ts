@@ -147,7 +147,7 @@ export const errorCodes = {
   HF_BODY_UNREADABLE: {
     kind: 'input',
     cause: 'Nothing in a body can be read as the format that its path takes.',
-    remedy: 'Send what the path takes: docs/MESSAGEPACK.md, docs/LINE-PROTOCOL.md.',
+    remedy: 'Send what the path takes: docs/MESSAGEPACK.md, docs/ARROW.md, docs/LINE-PROTOCOL.md.',
   },
   HF_ROUTE_UNKNOWN: {
     kind: 'input',

@@ -254,6 +254,8 @@ export class MessagePass {
           continue;
         }
         fault = parseFault('a batch that is no array');
+      } else if (name === 'batch') {
+        fault = parseFault('key "batch" twice');
       } else if (name === undefined) {
         fault = parseFault('a key that is no string');
       } else if (rowKeys.has(name)) {

@@ -25,6 +25,7 @@ const columnar = {
 
 const seeds = [
   row,
+  { ...columnar, tags: ['s'] },
   [row, { m: 7, t: 1_700_000_000, f: [1, 2.5, 'x'] }],
   columnar,
   { batch: [row, columnar, [row]] },
@@ -76,6 +77,11 @@ function withoutIgnored(value: Value): Value {
   if (typeof value !== 'object' || value === null) return value;
   if (value.kind === 'list') return { ...value, items: value.items.map(withoutIgnored) };
   if (value.kind !== 'map') return value;
+  // The items of a batch are taken whatever stands behind them.
+  const batch = value.pairs.find(([key]) => key === 'batch')?.[1];
+  if (typeof batch === 'object' && batch?.kind === 'list') {
+    return { ...value, pairs: [['batch', withoutIgnored(batch)]] };
+  }
   const pairs = value.pairs
     .filter(([key]) => {
       if (typeof key === 'object' && key !== null) return key.kind !== 'bytes';

@@ -393,3 +393,15 @@ t.test('many different keys take memory for the values that came, not for all ro
   t.equal(sparse.rows, rows);
   t.ok(bytesOf(sparse) < 100 * 4096 * 13, `${bytesOf(sparse)} bytes`);
 });
+
+t.test('of two batches in one map the second is not lost untold', async (t) => {
+  const { decode } = newMessageDecoder();
+  const row = (v: number) => ({ m: 'm', t: 1_700_000_000, fields: { v } });
+  const twice = new Pairs([
+    ['batch', [row(1)]],
+    ['batch', [row(2)]],
+  ]);
+  const decoded = await decode(twice);
+  t.equal(decoded.rows, 1);
+  t.match(decoded.rejected, [{ reason: 'key "batch" twice', isCut: true, count: 1 }]);
+});

@@ -57,6 +57,107 @@ t.test('a columnar item names no tags', async (t) => {
   });
 });
 
+t.test('a columnar item that names its tags has rows with identity', async (t) => {
+  const { decode } = newMessageDecoder();
+  const columns = {
+    time: [us, us + 1n, us + 2n],
+    host: ['a', '', null],
+    load: [0.5, 1, null],
+    note: ['x', null, ''],
+  };
+  for (const item of [
+    { m: 'before', tags: ['host', 'absent'], columns },
+    new Pairs([
+      ['columns', columns],
+      ['tags', ['host']],
+      ['m', 'behind'],
+    ]),
+  ]) {
+    const decoded = await decode(item);
+    t.same(reasons(decoded), []);
+    t.ok(decoded.batches.every(({ hasIdentity }) => hasIdentity));
+    t.same(Object.values(rowsOf(decoded)), [
+      [
+        [us, { host: 'a' }, { load: 'number:0.5', note: 'string:x' }],
+        [us + 1n, {}, { load: 'number:1' }],
+        [us + 2n, {}, { note: 'string:' }],
+      ],
+    ]);
+  }
+  // Nothing but a list of names is one: Arc passes over what it does not know.
+  const other = await decode({ m: 'map', tags: { host: 'a' }, columns });
+  t.notOk(other.batches[0]?.hasIdentity);
+});
+
+t.test('a columnar item with tags that are none is bad; a conflict keeps its tags', async (t) => {
+  const { decode } = newMessageDecoder();
+  const item = (tags: unknown, host: unknown) => ({
+    m: 'm',
+    tags,
+    columns: { v: [1], host: [host] },
+  });
+  const cases: [unknown, RegExp][] = [
+    [item([5], 'a'), /the name of a tag that is no string/],
+    [item([bin([0xff])], 'a'), /invalid UTF-8 in the name of a tag/],
+    [item(['host'], 5), /a value of tag "host" that is no text/],
+    [item(['host'], 'a\nb'), /control character in tag value/],
+    [
+      new Pairs([
+        ['m', 'm'],
+        ['columns', { v: [1] }],
+        ['tags', []],
+        ['tags', []],
+      ]),
+      /key "tags" twice/,
+    ],
+  ];
+  for (const [body, reason] of cases) {
+    const decoded = await decode(body);
+    t.equal(decoded.rows, 0);
+    t.match(decoded.rejected, [{ kind: 'parse', count: 1, reason }]);
+  }
+  await decode({ m: 'm', t: us, fields: { v: 1 } });
+  const mixed = {
+    m: 'm',
+    tags: ['host'],
+    columns: { time: [us, us], host: ['a', 'b'], v: ['x', 2] },
+  };
+  const refused = await decode(mixed);
+  t.same(rowsOf(refused), { m: [[us, { host: 'b' }, { v: 'number:2' }]] });
+  const again = await newMessageDecoder().decode(refused.rejected[0]?.raw);
+  t.same(rowsOf(again), { m: [[us, { host: 'a' }, { v: 'string:x' }]] });
+  t.ok(again.batches[0]?.hasIdentity);
+});
+
+t.test('what stands under keys that no shape knows is not looked at', async (t) => {
+  const { decode } = newMessageDecoder();
+  const odd = new Pairs([
+    ['a', 1],
+    ['a', bin([0xff])],
+    ['b', timestamp(1n, 0, 4)],
+  ]);
+  const keys = [
+    ['x', odd],
+    ['x', [[[[[odd]]]]]],
+    [bin([0xff]), 1],
+  ] as [string, unknown][];
+  for (const item of [
+    new Pairs([['m', 'm'], ['t', us], ['fields', { v: 1 }], ...keys]),
+    new Pairs([...keys, ['m', 'm'], ['columns', { time: [us], v: [1] }]]),
+  ]) {
+    const decoded = await decode(item);
+    t.same(reasons(decoded), []);
+    t.same(rowsOf(decoded), { m: [[us, {}, { v: 'number:1' }]] });
+  }
+  // What a shape knows is.
+  const known = new Pairs([
+    ['m', 'm'],
+    ['m', 'm'],
+    ['fields', { v: 1 }],
+  ]);
+  t.match(reasons(await decode(known)), [[1, 'key "m" twice']]);
+});
+
 t.test('a row names its tags; a host that is missing stays missing', async (t) => {
   const { decode } = newMessageDecoder();
   const decoded = await decode([
