@@ -40,7 +40,7 @@ import { CommitClient } from './log/journal/commit-client.ts';
 import type { LostNumbers } from './log/journal/commit-messages.ts';
 import { highestLsn } from './log/journal/live-state.ts';
 import { LowWater } from './log/wal/low-water.ts';
-import { refuseNewerWal } from './log/wal/newer-format.ts';
+import { refuseForeignWal } from './log/wal/foreign-format.ts';
 import { decodeRequest } from './log/wal/request-record.ts';
 import { WalClient } from './log/wal/wal-client.ts';
 import { UnreadableRecords } from './log/wal/unreadable-records.ts';
@@ -126,7 +126,7 @@ interface Opened {
 
 /**
  * Starts a gateway; resolves when it listens. Queries wait and writes get 503 until `recovered`.
- * @throws HF_DATA_LOCKED, HF_FORMAT_NEWER, HF_WAL_LEFT, HF_WAL_FOREIGN, HF_LISTEN, HF_IO; what was
+ * @throws HF_DATA_LOCKED, HF_FORMAT_NEWER, HF_FORMAT_OLD, HF_WAL_LEFT, HF_WAL_FOREIGN, HF_LISTEN, HF_IO; what was
  * opened is closed again
  */
 export async function startGateway(
@@ -140,7 +140,7 @@ export async function startGateway(
   try {
     const directories = makeDataDirectories(parts.files, dataDirectory, config.wal.directory);
     refuseCaseInsensitive(parts.files, directories.root);
-    refuseNewerWal(parts.files, directories.wal);
+    refuseForeignWal(parts.files, directories.wal);
     await refuseTakenAddress(config.server);
     if (config.server.udp !== undefined) await refuseTakenDatagramAddress(config.server.udp);
     const { root, journal, wal } = directories;

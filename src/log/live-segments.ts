@@ -3,12 +3,21 @@
  *
  * I1 The valid header with the highest sequence decides. A listed older segment lives whatever its
  *    own header says; one that is not listed is dead.
- * I2 A newer format is found before anything was changed.
+ * I2 A format that this build does not read is found before anything was changed.
  */
 import { GatewayError } from '../base/errors/gateway-error.ts';
 import type { LogOptions } from './log-types.ts';
-import { readHeader, type HeaderFinding, type SegmentHeader } from './segment-header.ts';
+import {
+  formatOldest,
+  formatVersion,
+  readHeader,
+  type HeaderFinding,
+  type SegmentHeader,
+} from './segment-header.ts';
 import type { NamedFile, SegmentFiles } from './segment-files.ts';
+
+const known =
+  formatOldest === formatVersion ? formatVersion : `${formatOldest} to ${formatVersion}`;
 
 /** An older segment that the deciding header lists. */
 export interface OlderSegment {
@@ -50,7 +59,7 @@ interface ReadSegment extends NamedFile {
   readonly finding: HeaderFinding;
 }
 
-/** @throws HF_FORMAT_NEWER if a header has a later version than this program knows. */
+/** @throws HF_FORMAT_NEWER, HF_FORMAT_OLD for a header of a version that this build reads not. */
 export function surveySegments(options: LogOptions, names: SegmentFiles): SegmentSurvey {
   const listing = names.list();
   const segments = listing.segments.map((named) => readSegment(options, names, named));
@@ -84,10 +93,10 @@ export function surveySegments(options: LogOptions, names: SegmentFiles): Segmen
 type ReadOptions = Pick<LogOptions, 'files' | 'kind'>;
 
 /**
- * Looks at the headers only, so that a log of a newer format can be refused before anything beside
- * it is changed. @throws HF_FORMAT_NEWER
+ * Looks at the headers only, so that a log of another format can be refused before anything beside
+ * it is changed. @throws HF_FORMAT_NEWER, HF_FORMAT_OLD
  */
-export function refuseNewerSegments(options: ReadOptions, names: SegmentFiles): void {
+export function refuseForeignSegments(options: ReadOptions, names: SegmentFiles): void {
   for (const named of names.list().segments) readSegment(options, names, named);
 }
 
@@ -96,15 +105,19 @@ function readSegment(options: ReadOptions, names: SegmentFiles, named: NamedFile
   const file = options.files.open(path, 'read');
   try {
     const finding = readHeader(file, named.sequence, options.kind);
-    if (finding.state === 'newer') {
-      throw new GatewayError('HF_FORMAT_NEWER', `${path} has format version ${finding.version}`, {
-        details: { path, version: finding.version },
-      });
-    }
+    refuseForeign(path, finding);
     return { ...named, finding };
   } finally {
     file.close();
   }
+}
+
+function refuseForeign(path: string, finding: HeaderFinding): void {
+  if (finding.state !== 'newer' && finding.state !== 'old') return;
+  const { version } = finding;
+  const code = finding.state === 'newer' ? 'HF_FORMAT_NEWER' : 'HF_FORMAT_OLD';
+  const message = `${path} has format version ${version}; this build reads ${known}`;
+  throw new GatewayError(code, message, { details: { path, version } });
 }
 
 function olderOf(

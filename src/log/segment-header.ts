@@ -13,7 +13,10 @@ import type { LogKind } from './log-types.ts';
 import { getNumber, setNumber } from './record.ts';
 
 /** Version of the framing and of what the records hold; see docs/format/. */
-export const formatVersion = 0;
+export const formatVersion = 1;
+
+/** Oldest version that is still read. Version 0, before the first release, flagged no repeats. */
+export const formatOldest = 1;
 
 const magic = Buffer.from('HFLOGSEG', 'latin1');
 const fixedBytes = 80;
@@ -46,7 +49,7 @@ export type HeaderFinding =
   | { readonly state: 'valid'; readonly header: SegmentHeader }
   | { readonly state: 'zero' }
   | { readonly state: 'bad' }
-  | { readonly state: 'newer'; readonly version: number };
+  | { readonly state: 'newer' | 'old'; readonly version: number };
 
 /** Bytes of a header that lists `olderCount` segments: whole pages. */
 export function headerBytes(olderCount: number): number {
@@ -96,6 +99,7 @@ export function readHeader(file: OpenFile, sequence: number, kind: LogKind): Hea
   if (view.getUint32(12, true) !== crc32(first.subarray(0, 12))) return { state: 'bad' };
   const version = view.getUint32(8, true);
   if (version > formatVersion) return { state: 'newer', version };
+  if (version < formatOldest) return { state: 'old', version };
   const olderCount = view.getUint32(60, true);
   const bytesAll = headerBytes(olderCount);
   const pages = view.getUint32(56, true);

@@ -49,6 +49,13 @@ export const errorCodes = {
     cause: 'Something on the disk was written in a newer format than this Holdfast knows.',
     remedy: 'Start the version that wrote it, or a later one; nothing was changed.',
   },
+  HF_FORMAT_OLD: {
+    kind: 'environment',
+    cause: 'The data directory was written by a build from before the first release.',
+    remedy:
+      'Nothing was changed. Start this build on an empty data directory; the rows of the old one ' +
+      'can be read from its Parquet files in `data/` by any engine.',
+  },
   HF_LOG_APPEND: {
     kind: 'environment',
     cause: 'A write or sync of a log failed, or the log has no segment that it can write to.',

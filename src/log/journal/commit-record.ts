@@ -22,7 +22,7 @@ import type {
 import type { ColumnKind, PhysicalType } from '../../base/model/schema.ts';
 
 /** Version of the payload that this build writes, and the only one that it reads. */
-export const journalVersion = 0;
+export const journalVersion = 1;
 
 /** A file that is removed and not yet unlinked. */
 export type RemovedFile = CatalogState['removed'][number];
@@ -89,7 +89,8 @@ export function encodeSnapshot(state: CatalogState): Uint8Array {
 export function decodePayload(payload: Uint8Array): JournalPayload {
   const fields = new Fields(parse(payload), 'record');
   const version = fields.number('v');
-  if (version !== journalVersion) {
+  if (version < journalVersion) throw refused(`record of format ${version}`);
+  if (version > journalVersion) {
     const message = `commit journal of format ${version}; this build reads ${journalVersion}`;
     throw new GatewayError('HF_FORMAT_NEWER', message, { details: { version } });
   }

@@ -1,5 +1,5 @@
 /**
- * Byte positions and code numbers of the request record, format version 0: what one WAL record
+ * Byte positions and code numbers of the request record, format version 1: what one WAL record
  * carries. The boxes stand in docs/format/wal.md ("Request record"); this file is their only copy
  * in code. All integers are little-endian, which is also the byte order of every machine that
  * Holdfast runs on: columns are typed-array views of the record, never converted.
@@ -8,7 +8,7 @@ import { GatewayError } from '../../base/errors/gateway-error.ts';
 import type { ColumnArray } from '../../base/model/column-batch.ts';
 import type { ColumnKind, PhysicalType } from '../../base/model/schema.ts';
 
-export const requestVersion = 0;
+export const requestVersion = 1;
 
 /** Positions in the header of a record. */
 export const requestHeader = {

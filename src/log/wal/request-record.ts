@@ -1,7 +1,7 @@
 /**
  * The request record: one accepted request as bytes, and back (commit-protocol P2). It holds the
  * request after every decision, in columns, so that replay is a memory copy that needs no other
- * state. Format: docs/format/wal.md ("Request record"), version 0.
+ * state. Format: docs/format/wal.md ("Request record"), version 1.
  *
  * I1 A record describes itself: names, kinds and types of all columns stand in it. Ids of physical
  *    columns do not; the schema registry gives them when it adopts a decoded batch.
@@ -77,6 +77,7 @@ export function decodeRequest(payload: Uint8Array): RequestBatch {
       details: { version, known: requestVersion },
     });
   }
+  if (version < requestVersion) throw badRecord('version', requestHeader.version);
   const flags = header.getUint8(requestHeader.flags);
   const known = flags <= requestFlags.clockTrusted;
   if (!known || header.getUint32(requestHeader.zero, true) !== 0) {

@@ -11,7 +11,7 @@ import { GatewayError } from '../../base/errors/gateway-error.ts';
 import { readFileMetadata, replaceKeyValues } from './thrift.ts';
 
 /** Version of docs/format/parquet.md that this build writes and reads. */
-export const parquetFormat = '0';
+export const parquetFormat = '1';
 
 export interface FooterFacts {
   readonly fileId: number;
@@ -183,8 +183,10 @@ export function readFooterFacts(files: Files, path: string): FooterFacts {
   const { rows, keyValues: values } = readFileMetadata(readFooterBytes(files, path));
   const format = values.get(keys.format);
   if (format === undefined) throw damaged(path, 'not written by Holdfast');
+  if (format === '0') throw damaged(path, 'format 0, from before the first release');
   if (format !== parquetFormat) {
-    throw new GatewayError('HF_FORMAT_NEWER', `${path}: format ${format}, this build reads 0`, {
+    const message = `${path}: format ${format}, this build reads ${parquetFormat}`;
+    throw new GatewayError('HF_FORMAT_NEWER', message, {
       details: { path, format },
     });
   }

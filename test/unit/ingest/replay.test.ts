@@ -121,7 +121,7 @@ t.test('what could not be set aside stays in the log, whatever is filed', async 
 t.test('a record of a later version ends the start: that version reads it', async (t) => {
   const { replay, setAside } = rig();
   const newer = record(1);
-  newer.payload[0] = 1;
+  newer.payload[0] = 2;
   await t.rejects(replay.take([newer], 3), { code: 'HF_FORMAT_NEWER' });
   t.strictSame(setAside, []);
 });

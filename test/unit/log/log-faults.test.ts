@@ -7,6 +7,7 @@ import t from 'tap';
 import { errorCodes } from '../../../src/base/errors/codes.ts';
 import { GatewayError } from '../../../src/base/errors/gateway-error.ts';
 import { openLog } from '../../../src/log/open-log.ts';
+import { formatOldest, formatVersion } from '../../../src/log/segment-header.ts';
 import type { AppendLog, LogOptions, OpenedLog, SyncMode } from '../../../src/log/log-types.ts';
 import { prepareSpare } from '../../../src/log/spare.ts';
 import { interceptFiles } from '../../support/intercept-files.ts';
@@ -286,25 +287,32 @@ t.test('mode async carries unsynced groups over a failed background sync', (t) =
   t.end();
 });
 
-t.test('a newer format is refused and nothing is touched', (t) => {
-  const bench = new Bench();
-  append(bench.open().log, 'a');
-  bench.disk.restart('kill');
-  const path = bench.newest();
-  const bytes = Buffer.from(bench.disk.bytesOf(path));
-  bytes.writeUInt32LE(1, 8);
-  // crc32 of magic and version 1, as any later version writes it.
-  bytes.writeUInt32LE(crc32(bytes.subarray(0, 12)), 12);
-  const file = bench.disk.open(path, 'write');
-  file.write([bytes], 0);
-  file.sync('fsync');
-  file.close();
-  const before = bench.disk.list(directory);
-  t.throws(() => bench.open(), { code: 'HF_FORMAT_NEWER' });
-  t.same(bench.disk.list(directory), before);
-  t.same(bench.disk.bytesOf(path), new Uint8Array(bytes));
-  t.end();
-});
+const foreign = [
+  ['newer', formatVersion + 1, 'HF_FORMAT_NEWER'],
+  ['old', formatOldest - 1, 'HF_FORMAT_OLD'],
+] as const;
+
+for (const [which, version, code] of foreign) {
+  t.test(`a ${which} format is refused and nothing is touched`, (t) => {
+    const bench = new Bench();
+    append(bench.open().log, 'a');
+    bench.disk.restart('kill');
+    const path = bench.newest();
+    const bytes = Buffer.from(bench.disk.bytesOf(path));
+    bytes.writeUInt32LE(version, 8);
+    // crc32 of magic and version, as any version writes it.
+    bytes.writeUInt32LE(crc32(bytes.subarray(0, 12)), 12);
+    const file = bench.disk.open(path, 'write');
+    file.write([bytes], 0);
+    file.sync('fsync');
+    file.close();
+    const before = bench.disk.list(directory);
+    t.throws(() => bench.open(), { code });
+    t.same(bench.disk.list(directory), before);
+    t.same(bench.disk.bytesOf(path), new Uint8Array(bytes));
+    t.end();
+  });
+}
 
 t.test('records of an earlier life of a recycled segment never come back', (t) => {
   const bench = new Bench({ preallocate: true, segmentBytes: 32 * 1024 });

@@ -129,7 +129,7 @@ t.test('a snapshot is read back as it was written', (t) => {
 
 t.test('empty lists take no place', (t) => {
   const bytes = encodeCommit({ kind: 'schema', adds: [], databases: [], positions: [] });
-  t.equal(Buffer.from(bytes).toString(), '{"v":0,"kind":"schema"}');
+  t.equal(Buffer.from(bytes).toString(), '{"v":1,"kind":"schema"}');
   t.end();
 });
 
@@ -147,24 +147,25 @@ const goodFile = JSON.parse(
   Buffer.from(encodeCommit({ kind: 'job', adds: [fileFacts(1, 2, [3, 4])] })).toString(),
 ) as { adds: [Record<string, unknown>] };
 const withFile = (change: Record<string, unknown>) =>
-  json({ v: 0, kind: 'job', adds: [{ ...goodFile.adds[0], ...change }] });
+  json({ v: 1, kind: 'job', adds: [{ ...goodFile.adds[0], ...change }] });
 
 const refusals: Readonly<Record<string, readonly [string, Uint8Array]>> = {
-  'a later version': ['HF_FORMAT_NEWER', json({ v: 1, kind: 'flush' })],
-  'a key of a later version': ['HF_FORMAT_NEWER', json({ v: 0, kind: 'flush', plans: [] })],
+  'a later version': ['HF_FORMAT_NEWER', json({ v: 2, kind: 'flush' })],
+  'a key of a later version': ['HF_FORMAT_NEWER', json({ v: 1, kind: 'flush', plans: [] })],
   'a later key of a file': ['HF_FORMAT_NEWER', withFile({ raw: true })],
   'a later key in a snapshot': [
     'HF_FORMAT_NEWER',
     json({ ...(JSON.parse(Buffer.from(encodeSnapshot(emptyState)).toString()) as object), x: 1 }),
   ],
   'no version': ['HF_JOURNAL_RECORD_BAD', json({ kind: 'flush' })],
-  'an unknown kind': ['HF_JOURNAL_RECORD_BAD', json({ v: 0, kind: 'flushed' })],
+  'an earlier version': ['HF_JOURNAL_RECORD_BAD', json({ v: 0, kind: 'flush' })],
+  'an unknown kind': ['HF_JOURNAL_RECORD_BAD', json({ v: 1, kind: 'flushed' })],
   'a list': ['HF_JOURNAL_RECORD_BAD', json([0])],
   null: ['HF_JOURNAL_RECORD_BAD', json(null)],
-  'no JSON': ['HF_JOURNAL_RECORD_BAD', Buffer.from('{"v":0')],
+  'no JSON': ['HF_JOURNAL_RECORD_BAD', Buffer.from('{"v":1')],
   'bytes that are not UTF-8': [
     'HF_JOURNAL_RECORD_BAD',
-    Buffer.concat([Buffer.from('{"v":0,"kind":"schema","databases":["'), Buffer.of(0xff, 0x22)]),
+    Buffer.concat([Buffer.from('{"v":1,"kind":"schema","databases":["'), Buffer.of(0xff, 0x22)]),
   ],
   'an empty payload': ['HF_JOURNAL_RECORD_BAD', Buffer.alloc(0)],
   'a number beyond 2^53': ['HF_JOURNAL_RECORD_BAD', withFile({ id: 2 ** 53 })],
@@ -173,11 +174,11 @@ const refusals: Readonly<Record<string, readonly [string, Uint8Array]>> = {
   'a missing path': ['HF_JOURNAL_RECORD_BAD', withFile({ path: undefined })],
   'an unknown reason': [
     'HF_JOURNAL_RECORD_BAD',
-    json({ v: 0, kind: 'job', removes: [{ id: 1, reason: 'mood' }] }),
+    json({ v: 1, kind: 'job', removes: [{ id: 1, reason: 'mood' }] }),
   ],
   'positions that are no list': [
     'HF_JOURNAL_RECORD_BAD',
-    json({ v: 0, kind: 'flush', positions: { 16: 4 } }),
+    json({ v: 1, kind: 'flush', positions: { 16: 4 } }),
   ],
 };
 

@@ -132,10 +132,16 @@ t.test('random bytes are refused', async (t) => {
 
 t.test('a record of a later version is refused as such', (t) => {
   const payload = encodeRequest(iotRequest(1));
-  payload[0] = 1;
+  payload[0] = 2;
   t.equal(
     codeOf(() => decodeRequest(payload)),
     'HF_FORMAT_NEWER',
+  );
+  payload[0] = 0;
+  t.equal(
+    codeOf(() => decodeRequest(payload)),
+    'HF_WAL_RECORD_BAD',
+    'one from before the first release was never in a log of this version',
   );
   t.end();
 });

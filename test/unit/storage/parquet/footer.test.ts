@@ -88,6 +88,9 @@ t.test('a newer format is refused by name', async (test) => {
   const entries = [['holdfast.format', '7']] as const;
   const path = save('newer', Buffer.concat(withKeyValues(await parquet(), entries)));
   test.throws(() => readFooterFacts(nodeFiles, path), { code: 'HF_FORMAT_NEWER' });
+  const zero = [['holdfast.format', '0']] as const;
+  const old = save('old', Buffer.concat(withKeyValues(await parquet(), zero)));
+  test.throws(() => readFooterFacts(nodeFiles, old), { code: 'HF_PARQUET_FOOTER' });
 });
 
 t.test(
