@@ -211,7 +211,7 @@ export function logTarget(kind: LogKind, open: Open = openLog): FuzzTarget {
         }
         return `${first.log.state} ${first.found.length} ${[...new Set(alarms)].sort().join()}`;
       } catch (error) {
-        return expectedCode(error, ['HF_FORMAT_NEWER', 'HF_IO']);
+        return expectedCode(error, ['HF_FORMAT_NEWER', 'HF_FORMAT_OLD', 'HF_IO']);
       }
     },
   };
