@@ -66,6 +66,13 @@ const columnar = (rows: readonly number[]) =>
     },
   });
 
+/** One point, if its tags are known. */
+const named = (v: number) =>
+  packed({
+    m: 'named',
+    columns: { time: [start / 1_000_000], host: ['n'], rack: ['r'], v: [v] },
+  });
+
 /** Answered once, in the log only: a later build still knows its key. */
 export const keyedRequest: HttpRequest = {
   path: '/write?db=d&precision=u',
@@ -82,7 +89,7 @@ const questions: readonly string[] = [
   'SELECT * FROM d.old',
   'SELECT * FROM d.both ORDER BY time',
   'SELECT host, v, time FROM d.columns ORDER BY time, v',
-  'SELECT host, v, time FROM d.named ORDER BY time',
+  'SELECT host, rack, v, time FROM d.named ORDER BY v',
   'SELECT v FROM d.keyed',
   'SELECT reason, line FROM _internal.dead_letters ORDER BY line',
   'SHOW DATABASES',
@@ -143,8 +150,14 @@ async function make(version: string): Promise<void> {
   const arc = { 'x-arc-database': 'd' };
   const columns = (body: Uint8Array) =>
     expectStatus(gateway, { path: '/api/v1/write/msgpack', headers: arc, body }, 204);
+  const name = (path: string, tags: readonly string[]) =>
+    expectStatus(gateway, { method: 'PUT', path, body: JSON.stringify({ tags }) }, 200);
   await lines(firstRows);
   await columns(columnar([0, 1]));
+  await name('/api/v1/measurements/d/named/tags', ['host']);
+  await name('/api/v1/databases/plant/tags', ['line']);
+  await columns(named(1));
+  await columns(named(2));
   await gateway.stop();
   await gateway.startAgain();
   await lines(repeats);
@@ -152,12 +165,9 @@ async function make(version: string): Promise<void> {
   await gateway.startAgain();
   await lines(lastRows);
   await columns(columnar([1, 2]));
-  const put = { method: 'PUT', path: '/api/v1/measurements/d/named/tags' };
-  await expectStatus(gateway, { ...put, body: JSON.stringify({ tags: ['host'] }) }, 200);
-  for (const v of [1, 2]) {
-    const named = { time: [start / 1_000_000], host: ['n'], v: [v] };
-    await columns(packed({ m: 'named', columns: named }));
-  }
+  await name('/api/v1/measurements/d/named/tags', ['host', 'rack']);
+  await columns(named(3));
+  await columns(named(4));
   await expectStatus(gateway, keyedRequest, 400);
   const answers = await answersOf(gateway);
   for (const end of ends) await end();
