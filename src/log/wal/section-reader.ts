@@ -58,6 +58,7 @@ export class SectionReader {
     const times = new BigInt64Array(this.#buffer, this.#takeEight(rowCount), rowCount);
     const isNamed = (flags & sectionFlags.namingsGiven) !== 0;
     const named = isNamed ? { namings: this.#takeLong() } : {};
+    if (named.namings === 0) throw badRecord('namings given that are none', start);
     const columns: ColumnValues[] = [];
     for (let index = 0; index < columnCount; index++) columns.push(this.#column(rowCount));
     this.#finish();
