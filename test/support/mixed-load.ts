@@ -8,7 +8,8 @@
  * they are being named every point comes once, so that it makes no difference which of the two a
  * row is. From then on a point that comes again is one point, apart from the rows before.
  */
-import { lineProtocolPaths, messagePackPaths } from '../../src/fronts/http/dialect.ts';
+import { Table, tableToIPC, Utf8, vectorFromArray } from 'apache-arrow';
+import { arrowPath, lineProtocolPaths, messagePackPaths } from '../../src/fronts/http/dialect.ts';
 import type { LoadMaker, LoadRequest } from './load.ts';
 import { packed } from './msgpack-bytes.ts';
 import type { PlainRow, PlainValue } from './plain-row.ts';
@@ -118,6 +119,10 @@ export class MixedLoad {
       return { ...placeOf(place), tags: {}, time, fields: { host, ...own } };
     });
     const common = { number, key, bad, database, rows };
+    if (!isLine && random.chance(0.3)) {
+      const path = `${arrowPath}?db=${database}&measurement=${keyedColumns.measurement}`;
+      return { ...common, bad: undefined, path, body: tableOf(rows), status: 204 };
+    }
     if (!isLine) {
       const items = [{ m: keyedColumns.measurement, columns: columnsOf(rows) }];
       const badItem = bad === undefined ? [] : [{ m: bad, fields: {} }];
@@ -187,6 +192,20 @@ function columnsOf(rows: readonly PlainRow[]): Record<string, readonly unknown[]
   const names = new Set(all.flatMap((row) => Object.keys(row)));
   const cell = (row: Readonly<Record<string, PlainValue>>, name: string) => row[name] ?? null;
   return Object.fromEntries([...names].map((name) => [name, all.map((row) => cell(row, name))]));
+}
+
+/** The rows as an Arrow stream. */
+function tableOf(rows: readonly PlainRow[]): Uint8Array<ArrayBuffer> {
+  const integers = (name: string) =>
+    vectorFromArray(BigInt64Array.from(rows, ({ fields }) => BigInt(fields[name] ?? 0)));
+  const hosts = rows.map(({ fields }) => String(fields['host']));
+  const table = new Table({
+    time: vectorFromArray(BigInt64Array.from(rows, ({ time }) => time)),
+    host: vectorFromArray(hosts, new Utf8()),
+    request: integers('request'),
+    n: integers('n'),
+  });
+  return new Uint8Array(tableToIPC(table, 'stream'));
 }
 
 function bodyOf(value: unknown): Uint8Array<ArrayBuffer> {

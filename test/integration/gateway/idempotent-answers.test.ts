@@ -5,8 +5,13 @@
  */
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { tableFromArrays, tableToIPC } from 'apache-arrow';
 import t from 'tap';
-import { lineProtocolPaths, messagePackPaths } from '../../../src/fronts/http/dialect.ts';
+import {
+  arrowPath,
+  lineProtocolPaths,
+  messagePackPaths,
+} from '../../../src/fronts/http/dialect.ts';
 import { packed } from '../../support/msgpack-bytes.ts';
 import { RealGateway, type HttpAnswer, type HttpRequest } from '../../support/real-gateway.ts';
 
@@ -35,6 +40,11 @@ function items(name: string): Uint8Array {
   ]);
 }
 
+function table(): Uint8Array {
+  const time = Float64Array.of(1_700_000_000, NaN, 1_700_000_001);
+  return tableToIPC(tableFromArrays({ time, v: [1, 2, 3] }), 'stream');
+}
+
 interface Keyed {
   readonly request: HttpRequest;
   readonly table: string;
@@ -44,9 +54,14 @@ interface Keyed {
 const all: readonly Keyed[] = [
   ...lineProtocolPaths.map(({ path }) => ({ path, body: lines })),
   ...messagePackPaths.map((path) => ({ path, body: items })),
+  { path: arrowPath, body: table },
 ].map(({ path, body }, index) => {
   const headers = { 'idempotency-key': `key of ${path}`, 'content-type': 'text/plain' };
-  const request = { path: `${path}?db=d&bucket=d`, headers, body: body(`m${index}`) };
+  const request = {
+    path: `${path}?db=d&bucket=d&measurement=m${index}`,
+    headers,
+    body: body(`m${index}`),
+  };
   return { request, table: `d.m${index}`, name: path };
 });
 

@@ -99,7 +99,7 @@ t.test('it has all that it promises, the same for a seed', (t) => {
     requests,
   );
   const keyed = requests.filter(isKeyed);
-  t.equal(new Set(keyed.map(({ path }) => path?.split('?')[0])).size, 8, 'every write route');
+  t.equal(new Set(keyed.map(({ path }) => path?.split('?')[0])).size, 9, 'every write route');
   t.ok(keyed.some(({ bad, status }) => bad !== undefined && status === 400));
   t.ok(keyed.some(({ bad, status }) => bad !== undefined && status === 204));
   t.equal(new Set(requests.map(({ number }) => number)).size, requests.length);
