@@ -5,12 +5,23 @@
 import type { ColumnArray } from '../../base/model/column-batch.ts';
 import { halvesOf } from './hours.ts';
 
+/** Makes typed arrays of one type. */
+export interface ArrayType<Type extends ColumnArray = ColumnArray> {
+  readonly BYTES_PER_ELEMENT: number;
+  new (length: number): Type;
+  new (buffer: ArrayBuffer, byteOffset: number, length: number): Type;
+}
+
+export function typeOf(array: ColumnArray): ArrayType {
+  if (array instanceof Float64Array) return Float64Array;
+  if (array instanceof BigInt64Array) return BigInt64Array;
+  if (array instanceof BigUint64Array) return BigUint64Array;
+  return array instanceof Uint32Array ? Uint32Array : Uint8Array;
+}
+
 /** An array of the same type as `like`, `length` zeros. */
 export function sameType(like: ColumnArray, length: number): ColumnArray {
-  if (like instanceof Float64Array) return new Float64Array(length);
-  if (like instanceof BigInt64Array) return new BigInt64Array(length);
-  if (like instanceof BigUint64Array) return new BigUint64Array(length);
-  return like instanceof Uint32Array ? new Uint32Array(length) : new Uint8Array(length);
+  return new (typeOf(like))(length);
 }
 
 /**

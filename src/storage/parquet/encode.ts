@@ -22,8 +22,11 @@ import {
 } from 'parquet-wasm/node';
 import type { ColumnRef } from '../../base/model/schema.ts';
 import { present } from '../../base/lib/assert.ts';
-import { freeMemory } from '../../base/lib/free-memory.ts';
+import { StreamMemory } from './stream-memory.ts';
 import type { Compression } from './types.ts';
+
+/** Makes a stream that lies in `memory`, which is used for the next one after it. */
+export type MakeStream = (memory: StreamMemory) => Uint8Array;
 
 const codecs: Readonly<Record<Compression, Codec>> = {
   snappy: Codec.SNAPPY,
@@ -54,15 +57,8 @@ function properties(columns: readonly ColumnRef[], settings: ParquetSettings): W
   return builder.build();
 }
 
-/** Copies the stream into the module's memory and frees it. */
-function imported(stream: Uint8Array): Table {
-  const table = Table.fromIPCStream(stream);
-  freeMemory(stream);
-  return table;
-}
-
 function importBatch(stream: Uint8Array): RecordBatch {
-  const table = imported(stream);
+  const table = Table.fromIPCStream(stream);
   const batch = present(table.recordBatch(0), 'record batch');
   table.free();
   return batch;
@@ -93,25 +89,31 @@ async function writeStream(
   return parts.length === 1 ? present(parts[0], 'part') : Buffer.concat(parts);
 }
 
-function* made(streams: readonly (() => Uint8Array)[]): Iterator<Uint8Array> {
-  for (const make of streams) yield make();
+function* made(streams: readonly MakeStream[], memory: StreamMemory): Iterator<Uint8Array> {
+  for (const make of streams) yield make(memory);
 }
 
 /**
  * Returns a whole Parquet file, with the library's own key-values (footer.ts replaces them).
- * @param streams make Arrow IPC streams of one record batch each, all of one schema, at least one;
- * their memory is freed after use
+ * @param streams make Arrow IPC streams of one record batch each, all of one schema, at least one
  * @param columns the columns after `time`
  */
 export async function encodeParquet(
-  streams: readonly (() => Uint8Array)[],
+  streams: readonly MakeStream[],
   columns: readonly ColumnRef[],
   settings: ParquetSettings,
 ): Promise<Uint8Array> {
   const writer = properties(columns, settings);
   const only = streams.length === 1 ? present(streams[0], 'stream') : undefined;
-  if (only !== undefined) return writeParquet(imported(only()), writer);
-  return writeStream(made(streams), writer);
+  const memory = new StreamMemory();
+  try {
+    if (only === undefined) return await writeStream(made(streams, memory), writer);
+    const table = Table.fromIPCStream(only(memory));
+    memory.free();
+    return writeParquet(table, writer);
+  } finally {
+    memory.free();
+  }
 }
 
 /** Bytes that this thread's WebAssembly memory takes. */

@@ -20,6 +20,7 @@ import { mergeVersions } from './merge-versions.ts';
 import { toArrowStream } from './schema-to-arrow.ts';
 import { seqColumn, seqSlice } from './seq-column.ts';
 import { StatisticsCollector } from './statistics.ts';
+import type { StreamMemory } from './stream-memory.ts';
 import type { Compression, FlushJob, FlushResult, FlushSet, MergedRows } from './types.ts';
 
 /** Path of a file below the data directory (docs/format/parquet.md, Path and name). */
@@ -139,12 +140,14 @@ async function encodeFile(context: FileContext, compression: Compression, writer
   const columns = indexes.map((index) => present(merged.rows.columns[index], 'column').column);
   const collectors = columns.map((column) => new StatisticsCollector(column));
   const times = slices.map((slice) => gatherer.times(slice));
-  const streams = slices.map((slice, place) => () => {
+  const streams = slices.map((slice, place) => (memory: StreamMemory) => {
     const gathered = indexes.map((index) => gatherer.column(index, slice));
     gathered.forEach((column, index) => collectors[index]?.add(column));
     if (file.repeat) gathered.push(seqSlice(seqsOf(context, slice)));
-    const stream = toArrowStream(present(times[place], 'times'), gathered);
+    const stream = toArrowStream(present(times[place], 'times'), gathered, memory);
     freeSlices(gathered);
+    if (place + 1 === slices.length) gatherer.free();
+    else gatherer.reuse();
     return stream;
   });
   const written = file.repeat ? [...columns, seqColumn] : columns;

@@ -7,7 +7,7 @@ import type { ColumnArray, ColumnValues, StringDictionary } from '../../base/mod
 import type { ColumnRef } from '../../base/model/schema.ts';
 import { present } from '../../base/lib/assert.ts';
 import { freeMemory } from '../../base/lib/free-memory.ts';
-import { copyValues, sameType } from './copy-values.ts';
+import { type ArrayType, copyValues, sameType, typeOf } from './copy-values.ts';
 import { noSlice, type RowLayout, type RowSlice } from './layout.ts';
 import type { RowSet } from './types.ts';
 
@@ -113,6 +113,9 @@ export class Gatherer {
   readonly #rows: GatheredRows;
   readonly #layout: RowLayout;
   readonly #grouped: (GroupedValues | undefined)[] = [];
+  /** For the scattered columns of a slice: thousands of small arrays are hard on the collector. */
+  #memory = new Uint8Array(0);
+  #memoryUsed = 0;
 
   constructor(rows: GatheredRows, layout: RowLayout) {
     this.#rows = rows;
@@ -121,6 +124,18 @@ export class Gatherer {
 
   times(slice: number): BigInt64Array {
     return gatherTimes(this.#rows.times, this.#slice(slice));
+  }
+
+  /** The columns given so far are not used any more: their memory serves those to come. */
+  reuse(): void {
+    this.#memoryUsed = 0;
+  }
+
+  /** As `reuse`, and the memory is given back. */
+  free(): void {
+    freeMemory(this.#memory);
+    this.#memory = new Uint8Array(0);
+    this.#memoryUsed = 0;
   }
 
   /** Number of values that column `column` has in slice `slice`. */
@@ -188,7 +203,7 @@ export class Gatherer {
     const indexes = grouped?.indexes.subarray(start, end);
     const { placeOfRow } = this.#layout;
     const places = new Uint32Array(count);
-    const validity = new Uint8Array((length + 7) >> 3);
+    const validity = this.#zeros(Uint8Array, (length + 7) >> 3);
     for (let index = 0; index < count; index += 1) {
       const row = rows[
         indexes === undefined ? start + index : (indexes[index] as number)
@@ -197,11 +212,24 @@ export class Gatherer {
       places[index] = place;
       validity[place >> 3] = (validity[place >> 3] as number) | (1 << (place & 7));
     }
-    const values = sameType(source.values, length);
+    const values = this.#zeros(typeOf(source.values), length);
     const dense = indexes === undefined ? source.values.subarray(start, end) : source.values;
     copyValues(dense, indexes, values, places, count);
     const nullCount = length - count;
-    const copied = true;
-    return { values, validity: nullCount === 0 ? undefined : validity, nullCount, copied };
+    return { values, validity: nullCount === 0 ? undefined : validity, nullCount, copied: false };
+  }
+
+  /** `length` zeros in the slice's memory. */
+  #zeros<Type extends ColumnArray>(type: ArrayType<Type>, length: number): Type {
+    const bytes = length * type.BYTES_PER_ELEMENT;
+    if (this.#memoryUsed + bytes > this.#memory.length) {
+      // Columns of this slice keep what they have.
+      this.#memory = new Uint8Array(Math.max(bytes, 2 * this.#memory.length));
+      this.#memoryUsed = 0;
+    }
+    const from = this.#memoryUsed;
+    this.#memory.fill(0, from, from + bytes);
+    this.#memoryUsed = (from + bytes + 7) & ~7;
+    return new type(this.#memory.buffer, from, length);
   }
 }

@@ -11,6 +11,7 @@ import { freeSlices, Gatherer } from './gather.ts';
 import { hotHours } from './hot-hours.ts';
 import { layoutRun } from './layout.ts';
 import { toArrowStream } from './schema-to-arrow.ts';
+import type { StreamMemory } from './stream-memory.ts';
 import { hotVersions, seqColumn, seqSlice } from './seq-column.ts';
 import type { HotJob, HotResult } from './types.ts';
 
@@ -25,14 +26,16 @@ export async function encodeHot(job: HotJob, files: Files): Promise<HotResult> {
     .filter((index) => slices.some((slice) => gatherer.valueCount(index, slice) > 0));
   const columns = indexes.map((index) => present(rows.columns[index], 'column').column);
   const versions = hasIdentity ? hotVersions(rows, from, to) : undefined;
-  const streams = slices.map((slice) => () => {
+  const streams = slices.map((slice) => (memory: StreamMemory) => {
     const gathered = indexes.map((index) => gatherer.column(index, slice));
     if (versions !== undefined) {
       const { from: start, length } = present(layout.slices[slice], 'slice');
       gathered.push(seqSlice(versions.subarray(start - from, start - from + length)));
     }
-    const stream = toArrowStream(gatherer.times(slice), gathered);
+    const stream = toArrowStream(gatherer.times(slice), gathered, memory);
     freeSlices(gathered);
+    if (slice + 1 === slices.length) gatherer.free();
+    else gatherer.reuse();
     return stream;
   });
   const written = hasIdentity ? [...columns, seqColumn] : columns;

@@ -12,8 +12,17 @@ import { halvesOf } from './hours.ts';
 /** Bytes of a string kept in the index; a file has one pair per string column. */
 const stringBytesMax = 64;
 
-function hasValue(validity: Uint8Array | undefined, row: number): boolean {
-  return validity === undefined || (((validity[row >> 3] as number) >> (row & 7)) & 1) === 1;
+/** The first row from `row` on that has a value, or one at or behind `length`. */
+function nextRow(validity: Uint8Array | undefined, row: number, length: number): number {
+  if (validity === undefined) return row;
+  let next = row;
+  while (next < length) {
+    const bits = (validity[next >> 3] as number) >> (next & 7);
+    if (bits === 0) next = (next | 7) + 1;
+    else if ((bits & 1) === 1) return next;
+    else next += 1;
+  }
+  return next;
 }
 
 /** Row of the smallest and of the largest value; undefined if no row has one. */
@@ -24,8 +33,12 @@ function extremesOfNumbers(values: Float64Array | Uint8Array, validity?: Uint8Ar
   let maxRow = -1;
   let min = Infinity;
   let max = -Infinity;
-  for (let row = 0; row < values.length; row += 1) {
-    if (!hasValue(validity, row)) continue;
+  const { length } = values;
+  for (
+    let row = nextRow(validity, 0, length);
+    row < length;
+    row = nextRow(validity, row + 1, length)
+  ) {
     const value = values[row] as number;
     if (value < min || minRow < 0) {
       min = value;
@@ -52,8 +65,12 @@ function extremesOfIntegers(
   let minLow = 0;
   let maxHigh = 0;
   let maxLow = 0;
-  for (let row = 0; row < values.length; row += 1) {
-    if (!hasValue(validity, row)) continue;
+  const { length } = values;
+  for (
+    let row = nextRow(validity, 0, length);
+    row < length;
+    row = nextRow(validity, row + 1, length)
+  ) {
     const high = (halves[2 * row + 1] as number) ^ bias;
     const low = (halves[2 * row] as number) >>> 0;
     if (minRow < 0 || high < minHigh || (high === minHigh && low < minLow)) {
@@ -80,8 +97,13 @@ function extremesOfStrings(slice: ColumnSlice): readonly [Buffer, Buffer] | unde
   const dictionary = present(slice.dictionary, 'dictionary');
   const codes = slice.values as Uint32Array;
   const used = new Uint8Array(dictionary.count);
-  for (let row = 0; row < codes.length; row += 1) {
-    if (hasValue(slice.validity, row)) used[codes[row] as number] = 1;
+  const { length, validity } = slice;
+  for (
+    let row = nextRow(validity, 0, length);
+    row < length;
+    row = nextRow(validity, row + 1, length)
+  ) {
+    used[codes[row] as number] = 1;
   }
   let min: Buffer | undefined;
   let max: Buffer | undefined;

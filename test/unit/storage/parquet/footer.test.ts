@@ -55,7 +55,7 @@ async function parquet(): Promise<Uint8Array> {
     copied: false,
   };
   const settings = { compression: 'snappy', statistics: true } as const;
-  return encodeParquet([() => toArrowStream(times, [slice])], [column], settings);
+  return encodeParquet([(memory) => toArrowStream(times, [slice], memory)], [column], settings);
 }
 
 function save(name: string, bytes: Uint8Array): string {
