@@ -126,8 +126,8 @@ interface Opened {
 
 /**
  * Starts a gateway; resolves when it listens. Queries wait and writes get 503 until `recovered`.
- * @throws HF_DATA_LOCKED, HF_FORMAT_NEWER, HF_FORMAT_OLD, HF_WAL_LEFT, HF_WAL_FOREIGN, HF_LISTEN, HF_IO; what was
- * opened is closed again
+ * @throws HF_DATA_LOCKED, HF_FORMAT_NEWER, HF_FORMAT_OLD, HF_WAL_LEFT, HF_WAL_FOREIGN, HF_LISTEN,
+ * HF_IO; what was opened is closed again
  */
 export async function startGateway(
   config: Config,

@@ -69,6 +69,7 @@ export function exitCodeOf(error: GatewayError): number {
     case 'HF_CONFIG':
     case 'HF_FILE_SYSTEM':
     case 'HF_FORMAT_NEWER':
+    case 'HF_FORMAT_OLD':
       return exitCodes.config;
     case 'HF_UNREACHABLE':
     case 'HF_LISTEN':

@@ -103,9 +103,7 @@ void t.test('SIGTERM files everything and exits 0', async (t) => {
     t.equal((await gateway.write(hundred(index * 100))).status, 204);
   }
   t.same(gateway.dataFiles(), []);
-  const startedMs = performance.now();
   t.equal(await gateway.stop(), 0);
-  t.ok(performance.now() - startedMs < 10_000, 'within the time-out');
   t.not(gateway.dataFiles().length, 0);
   await gateway.startAgain();
   t.equal((await gateway.status()).recovery.rows, 0, 'no row was left in the log');
@@ -160,7 +158,7 @@ void t.test(
       const startedMs = performance.now();
       const waiting = gateway.select('SELECT count(*) FROM d.m').catch(() => 'refused');
       t.equal(await gateway.stop(), 0);
-      t.ok(performance.now() - startedMs < 8000, 'nothing waits for the end of the log');
+      t.ok(performance.now() - startedMs < 30_000, 'before server.shutdown_timeout is over');
       const answer = await waiting;
       if (answer !== 'refused') t.same(answer, [[BigInt(requests * 100)]], 'never a part of it');
       await gateway.startAgain();
@@ -169,23 +167,27 @@ void t.test(
   },
 );
 
-/** Gives the first header page of a segment a later version, with a checksum that holds. */
-function makeNewer(path: string): void {
+/** Gives the first header page of a segment another version, with a checksum that holds. */
+function setVersion(path: string, version: number): void {
   const bytes = readFileSync(path);
-  bytes.writeUInt32LE(bytes.readUInt32LE(8) + 1, 8);
+  bytes.writeUInt32LE(version, 8);
   bytes.writeUInt32LE(crc32(bytes.subarray(0, 12)), 12);
   writeFileSync(path, bytes);
 }
 
-for (const log of ['wal', 'journal'] as const) {
-  void t.test(`a ${log} of a later format is refused and left as it is`, async (t) => {
+const foreignFormats = (['wal', 'journal'] as const).flatMap((log) => [
+  { log, title: 'a later format', version: 2 },
+  { log, title: 'the format before the first', version: 0 },
+]);
+for (const { log, title, version } of foreignFormats) {
+  void t.test(`a ${log} of ${title} is refused and left as it is`, async (t) => {
     const gateway = await filedDirectory(t, 1);
     const segments = globSync(`${gateway.dataDirectory}/${log}/*.${log}`).sort();
-    makeNewer(segments.at(-1) ?? '');
+    setVersion(segments.at(-1) ?? '', version);
     const before = directoryTree(gateway.dataDirectory);
     const refused = await serve(gateway.dataDirectory);
     t.equal(refused.code, 78, refused.err);
-    t.match(refused.err, /format version 1/);
+    t.match(refused.err, `has format version ${version}; this build reads 1`);
     const after = directoryTree(gateway.dataDirectory);
     // The lock's text names its last holder, for people.
     t.same({ ...after, lock: '' }, { ...before, lock: '' }, 'every file is as it was');
