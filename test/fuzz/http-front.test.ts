@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { keptInputs, savedInput } from '../support/fuzz/fuzz-run.ts';
+import { pyarrowStream } from '../support/arrow-decoder.ts';
 import { mutated } from '../support/fuzz/mutate.ts';
 import { text } from '../support/fuzz/target.ts';
 import { packed } from '../support/msgpack-bytes.ts';
@@ -32,6 +33,7 @@ const seeds: readonly Uint8Array[] = [
   request('/api/v3/write_lp?db=d&accept_partial=false', 'bad\nm v=1', 'Idempotency-Key: k1\r\n'),
   request('/api/v1/write/line-protocol', lines, 'x-arc-database: d\r\n'),
   request('/api/v1/write/msgpack?db=d', packed([{ m: 'p', t: 1_700_000_000, fields: { v: 1 } }])),
+  request('/api/v1/write/arrow?db=d&measurement=a&tags=host', pyarrowStream('tags in metadata')),
   request('/query', 'q=CREATE+DATABASE+"x";SHOW+DATABASES', 'Content-Type: a/b\r\n'),
   request('/api/v1/query', '{"sql":"SELECT $1, 2","params":[1]}', json),
   request('/query?q=SHOW%20DATABASES&pretty=true', '', '', 'GET'),

@@ -14,6 +14,9 @@ import { stepRows } from './batch-buffers.ts';
 /** Texts between two chances for a pause: looking at one costs more than a row. */
 const stepTexts = 512;
 
+/** Bytes between two chances for a pause. */
+const stepBytes = 131_072;
+
 interface TagValues {
   /** By row; `noTag` where there is none. */
   readonly codes: Uint32Array;
@@ -33,6 +36,7 @@ export function* makeTags(
   const [first] = columns;
   if (first === undefined) return;
   const isText = columns.length === 1 && first.dictionary !== undefined;
+  if (isText && (yield* areTags(first.dictionary, limits))) return;
   const { codes, dictionary } = isText
     ? yield* codesOf(first, column.rowCount)
     : yield* textsOf(columns, column.rowCount, seed);
@@ -58,6 +62,24 @@ export function* makeTags(
   const some = rows.subarray(0, kept);
   column.replace(values.subarray(0, kept), isWhole ? undefined : some, dictionary);
   if (kept > 0) column.note(stringForm, rows[0] ?? 0);
+}
+
+/** True if all of the texts can be tags, none is empty, and no byte of them needs a second look. */
+function* areTags(
+  { count, bytes, offsets }: StringDictionary,
+  { nameBytesMax }: TokenLimits,
+): Generator<undefined, boolean> {
+  for (let code = 0; code < count; code += 1) {
+    const length = (offsets[code + 1] ?? 0) - (offsets[code] ?? 0);
+    if (length === 0 || length > nameBytesMax) return false;
+    if (code % stepRows === stepRows - 1) yield;
+  }
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at] ?? 0;
+    if (byte < 32 || byte === 127) return false;
+    if (at % stepBytes === stepBytes - 1) yield;
+  }
+  return true;
 }
 
 function* codesOf(column: ColumnValues, rowCount: number): Generator<undefined, TagValues> {
@@ -110,7 +132,7 @@ function* problemsOf(
       const problem = tokenProblem('tag value', text, limits);
       if (problem !== undefined) problems.set(code, problem.reason);
     }
-    if (length < 131_072) continue;
+    if (length < stepBytes) continue;
     length = 0;
     yield;
   }
