@@ -5,6 +5,7 @@
  */
 import { GatewayError } from '../../../base/errors/gateway-error.ts';
 import type { RowAdmission } from '../../../storage/catalog/row-admission.ts';
+import { inTurns } from '../in-turns.ts';
 import { SeriesCaches } from '../series-cache.ts';
 import type { Decoded, DecodeOptions } from '../types.ts';
 import { KnownStrings } from './known-strings.ts';
@@ -21,9 +22,6 @@ export interface MessagePackDecoderOptions {
   /** Memory for what is remembered of series, about. */
   readonly cacheBytesMax: number;
 }
-
-/** Milliseconds of work after which others get a turn. */
-const workMs = 4;
 
 export class MessagePackDecoder {
   readonly #options: MessagePackDecoderOptions;
@@ -53,24 +51,11 @@ export class MessagePackDecoder {
       request: this.#requests,
     });
     try {
-      const run = pass.run();
-      let startedMs = monotonicMs();
-      for (;;) {
-        const step = run.next();
-        if (step.done === true) {
-          const { unreadable } = pass;
-          if (unreadable !== undefined) {
-            throw new GatewayError(
-              'HF_BODY_UNREADABLE',
-              `Invalid MessagePack payload: ${unreadable}`,
-            );
-          }
-          return pass.result(step.value);
-        }
-        if (monotonicMs() - startedMs < workMs) continue;
-        await options.yieldNow();
-        startedMs = monotonicMs();
-      }
+      const { yieldNow } = options;
+      const batches = await inTurns(pass.run(), { monotonicMs, yieldNow });
+      const { unreadable } = pass;
+      if (unreadable === undefined) return pass.result(batches);
+      throw new GatewayError('HF_BODY_UNREADABLE', `Invalid MessagePack payload: ${unreadable}`);
     } catch (error) {
       pass.free();
       throw error;
