@@ -6,7 +6,11 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import t from 'tap';
 import { GatewayError } from '../../../../src/base/errors/gateway-error.ts';
 import type { ErrorCode } from '../../../../src/base/errors/codes.ts';
-import { arrowPath, lineProtocolPaths, messagePackPaths } from '../../../../src/fronts/http/dialect.ts';
+import {
+  arrowPath,
+  lineProtocolPaths,
+  messagePackPaths,
+} from '../../../../src/fronts/http/dialect.ts';
 import { dropPhrases } from '../../../../src/fronts/http/reply-error.ts';
 import { composeFront, type FrontScript, rejection } from '../../../support/http-front.ts';
 
