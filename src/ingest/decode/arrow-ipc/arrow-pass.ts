@@ -35,8 +35,12 @@ import { TextBudget, TextFinder } from './read-texts.ts';
 import { refusedRows } from './refused-rows.ts';
 import { planOf, type StreamPlan } from './stream-plan.ts';
 
-/** Rows of one rejected item: a batch of which many rows are refused becomes several. */
+/**
+ * Rows and bytes of one rejected item: a batch of which many rows are refused becomes several. Of
+ * rows that turn out to be longer, an item has fewer.
+ */
 const letterRows = 16_384;
+const letterBytes = 1_048_576;
 
 export interface ArrowPassDeps {
   readonly registry: RowAdmission;
@@ -315,21 +319,29 @@ export class ArrowPass {
     marks?: Uint8Array,
   ): Generator<undefined> {
     let left = count;
+    let rowsMax = letterRows;
     const { rowCount, plan } = placed;
-    for (let from = 0; from < rowCount; from += letterRows) {
-      const range = { from, count: Math.min(letterRows, rowCount - from) };
-      const own = marks?.subarray(from, from + range.count);
+    for (let from = 0; from < rowCount; ) {
+      const range = { from, count: Math.min(rowsMax, rowCount - from) };
+      from += range.count;
+      const own = marks?.subarray(range.from, from);
       const meant = own === undefined ? range.count : countOf(own);
       if (meant === 0) continue;
       const item = new ArrowItem(placed, range, this.#context(this.#letterBudget));
       try {
         yield* item.read(stream.dictionaries, Infinity);
+        const mayShrink = range.count > 1 && this.#letterBytesLeft > letterBytes;
         const { bytes, isWhole } = yield* refusedRows(item, {
           measurement: plan.measurement,
           marks: own,
           count: meant,
-          bytesMax: this.#letterBytesLeft,
+          bytesMax: mayShrink ? letterBytes : this.#letterBytesLeft,
         });
+        if (!isWhole && mayShrink) {
+          rowsMax = Math.ceil(range.count / 8);
+          from = range.from;
+          continue;
+        }
         this.#letterBytesLeft = Math.max(0, this.#letterBytesLeft - bytes.length);
         yield* this.#rejections.add(bytes, this.#items, fault, left, isWhole);
         left = 0;

@@ -298,12 +298,16 @@ function* usedTexts(
   const kept = new Uint8Array(length);
   const ends = new Uint32Array(used.length + 1);
   let at = 0;
+  let sinceYield = 0;
   for (const [index, code] of used.entries()) {
     const text = bytes.subarray(offsets[code] ?? 0, offsets[code + 1] ?? 0);
     kept.set(text, at);
     at += text.length;
     ends[index + 1] = at;
-    if (index % stepRows === stepRows - 1) yield;
+    sinceYield += text.length + 16;
+    if (sinceYield < stepBytes) continue;
+    sinceYield = 0;
+    yield;
   }
   return { count: used.length, bytes: kept, offsets: ends };
 }

@@ -388,6 +388,21 @@ void t.test('refused rows that would be much more than the body are not all kept
   );
 });
 
+void t.test('refused rows with long texts are kept in several items, all of them', async (t) => {
+  const texts = Array.from({ length: 3000 }, (_, row) => `${row} `.repeat(500));
+  const table = new Table({ v: vectorFromArray(texts, new Utf8()) });
+  const { decode } = newArrowDecoder();
+  const decoded = await decode(tableToIPC(table, 'stream'), undefined, { cellsMax: 1000 });
+  t.notOk(decoded.rejected.some(({ isCut }) => isCut));
+  t.equal(decoded.rejectedLines, 1);
+  const raw = Buffer.concat(decoded.rejected.map((each) => each.raw ?? new Uint8Array(0)));
+  const again = await newMessageDecoder().decode(raw);
+  t.same(
+    values(rowsOf(again)),
+    texts.map((text) => `string:${text}`),
+  );
+});
+
 void t.test('batches before a break are kept, the rest is one rejection', async (t) => {
   const body = pyarrowStream('several batches');
   const { decode } = newArrowDecoder();
