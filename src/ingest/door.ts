@@ -55,8 +55,8 @@ export interface DoorDeps {
   /** Makes the batch that says what became of dead letters. */
   markedBatch(became: 'replayed' | 'dropped', ids: readonly string[], nowUs: number): ColumnBatch;
   readonly keys: Pick<RequestKeys, 'check' | 'once'>;
-  /** Bytes of the record of a decided request. */
-  encode(request: RequestBatch): Uint8Array;
+  /** Bytes of the record of a decided request; of a large one later, when others had turns. */
+  encode(request: RequestBatch): Uint8Array | Promise<Uint8Array>;
   /** The log, once it is read; no request is admitted before. */
   log(): RecordLog;
   readonly buffers: RowSink;
@@ -177,10 +177,11 @@ export class Door implements WriteDoor, LetterMarks {
   }
 
   /** Resolves when the request is in the log and in the buffers. */
-  #keep(request: RequestBatch, kept: () => void): Promise<void> {
+  async #keep(request: RequestBatch, kept: () => void): Promise<void> {
     const count = totalRows(request.batches);
-    const payload = this.#deps.encode(request);
-    return new Promise((resolve, reject) => {
+    const encoded = this.#deps.encode(request);
+    const payload = encoded instanceof Uint8Array ? encoded : await encoded;
+    await new Promise<void>((resolve, reject) => {
       this.#deps.log().append(payload, count, (error, lsn) => {
         if (error !== undefined) {
           reject(error);

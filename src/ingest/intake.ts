@@ -10,7 +10,7 @@ import type { Clock } from '../base/lib/clock.ts';
 import type { AlarmRecorder } from '../base/telemetry/alarms.ts';
 import type { Metrics } from '../base/telemetry/metrics.ts';
 import type { CommitClient } from '../log/journal/commit-client.ts';
-import { encodeRequest } from '../log/wal/request-record.ts';
+import { encodeRequest, encodingRequest, isLargeRequest } from '../log/wal/request-record.ts';
 import type { WalClient } from '../log/wal/wal-client.ts';
 import { deadLetterDrops, deadLetterReplays } from '../storage/catalog/reserved-tables.ts';
 import type { SchemaRegistry } from '../storage/catalog/schema-registry.ts';
@@ -24,6 +24,7 @@ import { HotChunks } from './buffer/hot-chunks.ts';
 import { MeasurementBuffers } from './buffer/measurement-buffers.ts';
 import { SeriesMarks } from './buffer/series-marks.ts';
 import { ArrowDecoder } from './decode/arrow-ipc/arrow-ipc.ts';
+import { inTurns } from './decode/in-turns.ts';
 import { LineDecoder } from './decode/line-protocol.ts';
 import { MessagePackDecoder } from './decode/msgpack/message-pack.ts';
 import { rejectedBatch } from './decode/rejected-rows.ts';
@@ -215,7 +216,10 @@ function makeDoor(
         return reservedBatch(registry, table, { nowUs, rowCount: letter.length }, { letter });
       },
       keys,
-      encode: encodeRequest,
+      encode: (request) =>
+        isLargeRequest(request)
+          ? inTurns(encodingRequest(request), { monotonicMs: decoding.monotonicMs, yieldNow })
+          : encodeRequest(request),
       log: () => present(deps.wal(), 'write-ahead log'),
       buffers,
       clock,

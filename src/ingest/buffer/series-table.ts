@@ -12,6 +12,9 @@ const pieceBytes = 65_536;
 /** Numbers in `#places` per series. */
 const placeNumbers = 3;
 
+/** Series of a block of `#places`; a power of two. */
+const seriesPerBlock = 16_384;
+
 /** Series between two chances for a pause. */
 export const seriesPerStep = 1024;
 
@@ -54,8 +57,12 @@ export class SeriesTable {
   readonly #pieces: Buffer[] = [];
   #pieceUsed = pieceBytes;
   #keyBytes = 0;
-  /** By series: the piece of its key, where the key begins in it, and its length. */
-  #places = new Uint32Array(placeNumbers * 16);
+  /**
+   * By series: the piece of its key, where the key begins in it, and its length. In blocks that
+   * never move either; only the first one starts small.
+   */
+  readonly #places = [new Uint32Array(placeNumbers * 16)];
+  #placeBytes = 4 * placeNumbers * 16;
   readonly #table = new SlotTable();
   #count = 0;
   #last = 0;
@@ -70,7 +77,7 @@ export class SeriesTable {
   }
 
   get bytes(): number {
-    return this.#keyBytes + this.#places.byteLength + this.#table.bytes;
+    return this.#keyBytes + this.#placeBytes + this.#table.bytes;
   }
 
   /** Number of the key, or undefined if it has none. */
@@ -98,13 +105,15 @@ export class SeriesTable {
     const table = new SeriesTable(this.#seed);
     const key = new KeyScratch();
     for (let index = 0; index < series.length; index += 1) {
-      const at = placeNumbers * (series[index] as number);
-      const start = this.#places[at + 1] as number;
+      const each = series[index] as number;
+      const places = this.#placesOf(each);
+      const at = placeOf(each);
+      const start = places[at + 1] as number;
       key.length = 0;
       key.putBytes(
-        this.#pieces[this.#places[at] as number] as Buffer,
+        this.#pieces[places[at] as number] as Buffer,
         start,
-        start + (this.#places[at + 2] as number),
+        start + (places[at + 2] as number),
       );
       table.#add(key);
       if (index % seriesPerStep === seriesPerStep - 1) yield;
@@ -114,14 +123,14 @@ export class SeriesTable {
 
   #add({ bytes, length }: KeyScratch): number {
     const series = this.#count;
-    const at = placeNumbers * series;
-    if (at === this.#places.length) this.#grow();
     if (this.#pieceUsed + length > (this.#pieces.at(-1)?.length ?? 0)) this.#addPiece(length);
     const piece = this.#pieces.length - 1;
     bytes.copy(this.#pieces[piece] as Buffer, this.#pieceUsed, 0, length);
-    this.#places[at] = piece;
-    this.#places[at + 1] = this.#pieceUsed;
-    this.#places[at + 2] = length;
+    const places = this.#placesFor(series);
+    const at = placeOf(series);
+    places[at] = piece;
+    places[at + 1] = this.#pieceUsed;
+    places[at + 2] = length;
     this.#pieceUsed += length;
     this.#table.add(this.#hash(bytes, length), series);
     this.#count += 1;
@@ -130,11 +139,16 @@ export class SeriesTable {
   }
 
   #equals(series: number, bytes: Buffer, length: number): boolean {
-    const at = placeNumbers * series;
-    if (this.#places[at + 2] !== length) return false;
-    const start = this.#places[at + 1] as number;
-    const piece = this.#pieces[this.#places[at] as number] as Buffer;
+    const places = this.#placesOf(series);
+    const at = placeOf(series);
+    if (places[at + 2] !== length) return false;
+    const start = places[at + 1] as number;
+    const piece = this.#pieces[places[at] as number] as Buffer;
     return piece.compare(bytes, 0, length, start, start + length) === 0;
+  }
+
+  #placesOf(series: number): Uint32Array {
+    return this.#places[Math.floor(series / seriesPerBlock)] as Uint32Array;
   }
 
   #found(hash: number, bytes: Buffer, length: number): number | undefined {
@@ -164,9 +178,21 @@ export class SeriesTable {
     this.#keyBytes += piece.length;
   }
 
-  #grow(): void {
-    const places = new Uint32Array(2 * this.#places.length);
-    places.set(this.#places);
-    this.#places = places;
+  /** The block of a series, with room for it. */
+  #placesFor(series: number): Uint32Array {
+    const block = Math.floor(series / seriesPerBlock);
+    const known = this.#places[block];
+    if (known !== undefined && placeOf(series) < known.length) return known;
+    const length = block > 0 ? placeNumbers * seriesPerBlock : 2 * (known?.length ?? 0);
+    const made = new Uint32Array(length);
+    if (known !== undefined) made.set(known);
+    this.#places[block] = made;
+    this.#placeBytes += made.byteLength - (known?.byteLength ?? 0);
+    return made;
   }
+}
+
+/** Place of a series in its block. */
+function placeOf(series: number): number {
+  return placeNumbers * (series % seriesPerBlock);
 }

@@ -7,6 +7,7 @@ import type { ColumnBatch, ColumnValues } from '../../base/model/column-batch.ts
 import type { ColumnRef } from '../../base/model/schema.ts';
 import { present } from '../../base/lib/assert.ts';
 import { freeMemory } from '../../base/lib/free-memory.ts';
+import type { Steps } from '../../base/lib/turns.ts';
 import { ColumnBuilder } from './column-builder.ts';
 import { DictionaryBuilder } from './dictionary-builder.ts';
 import type { ByteSpace } from './bytes.ts';
@@ -217,12 +218,17 @@ export class BatchBuilder {
     };
   }
 
-  /** Gives all memory back; the batch that `finish` gave is empty then. */
-  free(): void {
+  /**
+   * Gives all memory back; the batch that `finish` gave is empty then. Yields for pauses: after
+   * each column of many rows.
+   */
+  *freeing(): Steps {
     freeMemory(this.#times);
     freeMemory(this.#seriesOfRow);
-    for (const field of this.#fields) field?.free();
-    for (const tag of this.#tags) tag?.free();
+    for (const column of [...this.#fields, ...this.#tags]) {
+      column?.free();
+      if (this.rowCount >= stepRows) yield;
+    }
   }
 
   /** A tag has one, whether it comes with series or cell by cell. */

@@ -6,6 +6,7 @@
  * I2. All rows of a batch know of the same namings (commit-protocol P17).
  */
 import type { ColumnBatch } from '../../base/model/column-batch.ts';
+import type { Steps } from '../../base/lib/turns.ts';
 import type { MeasurementEntry } from '../../storage/catalog/measurement-entry.ts';
 import { BatchBuilder, type BatchKind } from './batch-builder.ts';
 
@@ -16,6 +17,9 @@ export interface BuilderSerials {
 
 /** What a batch needs to know of its measurement. */
 export type BatchOwner = Pick<MeasurementEntry, 'id' | 'name' | 'namings'>;
+
+/** Builders whose memory is given back without a pause. */
+const freedPerTurn = 256;
 
 export class RequestBatches {
   readonly #database: string;
@@ -65,9 +69,24 @@ export class RequestBatches {
     return batches;
   }
 
-  /** Gives the memory of all builders back; what `finish` gave of them is empty then. */
+  /**
+   * Gives the memory of all builders back; what `finish` gave of them is empty then. What a request
+   * of usual size holds goes at once, more of it in turns with other work.
+   */
   free(): void {
-    for (const each of this.#all) if (each instanceof BatchBuilder) each.free();
+    const steps = this.#freeing();
+    const turn = () => {
+      if (steps.next().done !== true) setImmediate(turn);
+    };
+    turn();
+  }
+
+  /** Yields for pauses. */
+  *#freeing(): Steps {
+    for (const [index, each] of this.#all.entries()) {
+      if (each instanceof BatchBuilder) yield* each.freeing();
+      if (index % freedPerTurn === freedPerTurn - 1) yield;
+    }
   }
 
   #openOf(hasIdentity: boolean): Map<number, BatchBuilder> {

@@ -12,6 +12,7 @@
  * Encoding runs on the main thread for each request; decoding at replay, and in `wal inspect`.
  */
 import { assert } from '../../base/lib/assert.ts';
+import { atOnce, type Steps } from '../../base/lib/turns.ts';
 import { GatewayError } from '../../base/errors/gateway-error.ts';
 import type { ColumnBatch, RequestBatch } from '../../base/model/column-batch.ts';
 import {
@@ -24,6 +25,10 @@ import {
 } from './request-layout.ts';
 import { SectionReader } from './section-reader.ts';
 import { sectionBytes, sectionSize, SectionWriter, type SectionSize } from './section-writer.ts';
+
+/** Sections, and bytes of arrays, that are encoded without a pause. */
+const quickSectionsMax = 200;
+const quickBytesMax = 2 * 1024 * 1024;
 
 /** Log numbers that the record of `batch` takes: its rows, at least one (L1). */
 export function requestNumbers(batch: RequestBatch): number {
@@ -38,11 +43,21 @@ export function requestNumbers(batch: RequestBatch): number {
  * and not when the collector comes round (shared memory is invisible to the collector's accounts).
  */
 export function encodeRequest(batch: RequestBatch): Uint8Array {
-  const sizes = batch.batches.map(sectionSize);
+  return atOnce(encodingRequest(batch));
+}
+
+/** As `encodeRequest`; yields between pieces of the work. */
+export function* encodingRequest(batch: RequestBatch): Steps<Uint8Array> {
+  const sizes: SectionSize[] = [];
   let total: number = requestHeader.bytes;
   let rowCount = 0;
-  for (const size of sizes) total += sectionBytes(size);
-  for (const section of batch.batches) rowCount += section.rowCount;
+  for (const section of batch.batches) {
+    const size = sectionSize(section);
+    sizes.push(size);
+    total += sectionBytes(size);
+    rowCount += section.rowCount;
+    yield;
+  }
   assert(total < requestBytesMax, 'request too large for a record');
   const buffer = new ArrayBuffer(total);
   const header = new DataView(buffer);
@@ -54,11 +69,24 @@ export function encodeRequest(batch: RequestBatch): Uint8Array {
   header.setUint32(requestHeader.rowCount, rowCount, true);
   const writer = new SectionWriter(buffer);
   let position: number = requestHeader.bytes;
-  batch.batches.forEach((section, index) => {
-    position = writer.section(section, sizes[index] as SectionSize, position);
-  });
+  for (const [index, section] of batch.batches.entries()) {
+    position = yield* writer.section(section, sizes[index] as SectionSize, position);
+  }
   assert(position === total, 'request record size');
   return new Uint8Array(buffer);
+}
+
+/** True if encoding takes longer than a millisecond or two. */
+export function isLargeRequest({ batches }: RequestBatch): boolean {
+  if (batches.length > quickSectionsMax) return true;
+  let bytes = 0;
+  for (const { times, columns } of batches) {
+    bytes += times.byteLength;
+    for (const { values, dictionary } of columns) {
+      bytes += values.byteLength + (dictionary?.bytes.byteLength ?? 0);
+    }
+  }
+  return bytes > quickBytesMax;
 }
 
 /**

@@ -1,10 +1,17 @@
 /**
  * Writes one section of a request record: the rows of one measurement, in columns. Sizes first,
- * then every byte once. Format: docs/format/wal.md ("Request record"). Used by request-record.ts,
- * on the main thread.
+ * then every byte once, with pauses where a section is large. Format: docs/format/wal.md ("Request
+ * record"). Used by request-record.ts, on the main thread.
  */
 import { assert } from '../../base/lib/assert.ts';
-import type { ColumnBatch, ColumnValues, StringDictionary } from '../../base/model/column-batch.ts';
+import type { Steps } from '../../base/lib/turns.ts';
+import type {
+  ColumnArray,
+  ColumnBatch,
+  ColumnValues,
+  StringDictionary,
+} from '../../base/model/column-batch.ts';
+import type { PhysicalType } from '../../base/model/schema.ts';
 import {
   columnFlags,
   columnsMax,
@@ -89,6 +96,15 @@ export function sectionBytes(size: SectionSize): number {
   return described + padded(size.eightCount * 8 + size.fourCount * 4 + size.byteCount);
 }
 
+/** Elements that are copied in one go. */
+const copiedMax = 131_072;
+
+/** An array of more elements than are copied in one go. */
+interface LongCopy {
+  readonly target: Uint32Array | Uint8Array | Float64Array;
+  readonly source: Uint32Array | Uint8Array | Float64Array;
+}
+
 /** Writes sections into one zeroed buffer; holds the positions at which the next parts go. */
 export class SectionWriter {
   readonly #bytes: Buffer;
@@ -98,14 +114,19 @@ export class SectionWriter {
   #eight = 0;
   #four = 0;
   #one = 0;
+  /** Of what was written last. */
+  #long: LongCopy[] = [];
 
   constructor(buffer: ArrayBuffer) {
     this.#buffer = buffer;
     this.#bytes = Buffer.from(buffer);
   }
 
-  /** Writes the section of `batch` at `start`; returns the position behind it. */
-  section(batch: ColumnBatch, size: SectionSize, start: number): number {
+  /**
+   * Writes the section of `batch` at `start`; returns the position behind it. Yields between pieces
+   * of the work.
+   */
+  *section(batch: ColumnBatch, size: SectionSize, start: number): Steps<number> {
     const bytes = this.#bytes;
     const end = start + sectionBytes(size);
     this.#descriptor = start + sectionHeader.bytes;
@@ -128,11 +149,31 @@ export class SectionWriter {
     bytes.writeUInt32LE(size.fourCount, start + sectionHeader.fourCount);
     bytes.writeUInt32LE(size.byteCount, start + sectionHeader.byteCount);
     bytes.writeUInt32LE(size.descriptorBytes, start + sectionHeader.descriptorBytes);
-    new BigInt64Array(this.#buffer, this.#eight, batch.rowCount).set(batch.times);
-    this.#eight += batch.rowCount * 8;
+    this.#putEight('int64', batch.times);
     if (isNamed) this.#putLong(namingsOf(batch));
-    for (const column of batch.columns) this.#column(column);
+    for (const column of batch.columns) {
+      if (this.#long.length > 0) yield* this.#copyLong();
+      this.#column(column);
+      yield;
+    }
+    yield* this.#copyLong();
     return end;
+  }
+
+  *#copyLong(): Steps {
+    for (const { target, source } of this.#long) {
+      for (let from = 0; from < source.length; from += copiedMax) {
+        target.set(source.subarray(from, from + copiedMax), from);
+        yield;
+      }
+    }
+    this.#long = [];
+  }
+
+  /** Arrays of the same type. */
+  #copy(target: LongCopy['target'], source: LongCopy['source']): void {
+    if (source.length <= copiedMax) target.set(source);
+    else this.#long.push({ target, source });
   }
 
   #column(values: ColumnValues): void {
@@ -164,17 +205,9 @@ export class SectionWriter {
 
   #putValues(values: ColumnValues): void {
     const { values: array, column } = values;
-    if (array instanceof Uint32Array) {
-      this.#putFour(array);
-    } else if (array instanceof Uint8Array) {
-      this.#bytes.set(array, this.#one);
-      this.#one += array.length;
-    } else {
-      const { type } = column.physical;
-      const target = valueView(type, this.#buffer, this.#eight, array.length);
-      (target as Float64Array).set(array as Float64Array);
-      this.#eight += array.length * 8;
-    }
+    if (array instanceof Uint32Array) this.#putFour(array);
+    else if (array instanceof Uint8Array) this.#putOne(array);
+    else this.#putEight(column.physical.type, array);
   }
 
   #putDictionary(dictionary: StringDictionary): void {
@@ -184,8 +217,7 @@ export class SectionWriter {
     this.#putLong(byteCount);
     this.#putFour(offsets.length === count + 1 ? offsets : offsets.subarray(0, count + 1));
     const { bytes } = dictionary;
-    this.#bytes.set(bytes.length === byteCount ? bytes : bytes.subarray(0, byteCount), this.#one);
-    this.#one += byteCount;
+    this.#putOne(bytes.length === byteCount ? bytes : bytes.subarray(0, byteCount));
   }
 
   #putName(name: string): number {
@@ -205,8 +237,19 @@ export class SectionWriter {
     this.#descriptor += 4;
   }
 
+  #putEight(type: PhysicalType, array: Exclude<ColumnArray, Uint8Array | Uint32Array>): void {
+    const target = valueView(type, this.#buffer, this.#eight, array.length);
+    this.#copy(target as Float64Array, array as Float64Array);
+    this.#eight += array.length * 8;
+  }
+
   #putFour(array: Uint32Array): void {
-    new Uint32Array(this.#buffer, this.#four, array.length).set(array);
+    this.#copy(new Uint32Array(this.#buffer, this.#four, array.length), array);
     this.#four += array.length * 4;
+  }
+
+  #putOne(array: Uint8Array): void {
+    this.#copy(this.#bytes.subarray(this.#one, this.#one + array.length), array);
+    this.#one += array.length;
   }
 }

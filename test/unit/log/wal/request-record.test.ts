@@ -6,6 +6,8 @@ import type { ColumnBatch, RequestBatch } from '../../../../src/base/model/colum
 import {
   decodeRequest,
   encodeRequest,
+  encodingRequest,
+  isLargeRequest,
   requestNumbers,
 } from '../../../../src/log/wal/request-record.ts';
 import { columnOf, iotRequest, plain, requestArbitrary } from '../../../support/request-batches.ts';
@@ -253,5 +255,25 @@ t.test('a batch whose arrays do not fit its rows is a bug, not a record', (t) =>
     codeOf(() => encodeRequest(request([{ ...batch, columns: [wrong] }]))),
     'HF_BUG',
   );
+  t.end();
+});
+
+t.test('a large request is encoded in bounded pieces, to the same bytes', (t) => {
+  const rows = 300_000;
+  const sections = Array.from({ length: 300 }, (_, index) => iotRequest(3, index).batches).flat();
+  const large = { ...iotRequest(rows), batches: [...iotRequest(rows).batches, ...sections] };
+  t.ok(isLargeRequest(large));
+  t.notOk(isLargeRequest(iotRequest(1000)), 'one of usual size is not');
+  t.ok(isLargeRequest({ ...large, batches: sections }), 'nor is one of very many measurements');
+  let pieces = 0;
+  let payload: Uint8Array | undefined;
+  for (const steps = encodingRequest(large); payload === undefined; pieces += 1) {
+    const step = steps.next();
+    if (step.done === true) payload = step.value;
+  }
+  t.ok(Buffer.compare(payload, encodeRequest(large)) === 0);
+  t.equal(decodeRequest(payload).batches.length, large.batches.length);
+  // Times and three columns of floats, each in pieces of a mebibyte, and each section apart.
+  t.ok(pieces >= (4 * 8 * rows) / 2 ** 20 + 2 * sections.length, `${pieces} pieces`);
   t.end();
 });
