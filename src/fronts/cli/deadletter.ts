@@ -87,6 +87,8 @@ function short(text: string): string {
   return shown.length > textShown ? `${shown.slice(0, textShown - 3)}...` : shown;
 }
 
+const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
+
 async function list(words: ParsedFlags, context: CommandContext): Promise<number> {
   const parameters = parametersOf(words, ['limit', 'after']);
   const path = `/api/v1/deadletter/list?${parameters.toString()}`;
@@ -108,7 +110,7 @@ async function list(words: ParsedFlags, context: CommandContext): Promise<number
   ]);
   if (rows.length > 0) context.out.write(tableText({ columns, types: [], rows }));
   const more = count > letters.length ? `, ${letters.length} are shown` : '';
-  context.out.write(`${count} letters with ${lines} lines${more}\n`);
+  context.out.write(`${counted(count, 'letter')} with ${counted(lines, 'line')}${more}\n`);
   if (more !== '' && next !== undefined) context.out.write(`older ones: --after ${next}\n`);
   return exitCodes.ok;
 }
@@ -125,7 +127,7 @@ async function drop(words: ParsedFlags, context: CommandContext): Promise<number
   if (words.values.get('yes') !== 'true') {
     const text = await client.get(`/api/v1/deadletter/list?limit=0&${parameters.toString()}`);
     const { count, lines } = JSON.parse(text) as ListAnswer;
-    const meant = `${count} letters with ${lines} lines would be dropped`;
+    const meant = `${counted(count, 'letter')} with ${counted(lines, 'line')} would be dropped`;
     throw new GatewayError('HF_USAGE', `${meant}; add --yes to drop them for good`);
   }
   const path = `/api/v1/deadletter?${parameters.toString()}`;
@@ -134,7 +136,9 @@ async function drop(words: ParsedFlags, context: CommandContext): Promise<number
   if (words.values.get('json') === 'true') context.out.write(`${answer.text.trimEnd()}\n`);
   else {
     const { dropped, files } = JSON.parse(answer.text) as DropAnswer;
-    context.out.write(`${dropped} letters are dropped, ${files} files of them are removed\n`);
+    context.out.write(
+      `${counted(dropped, 'letter')} dropped, ${counted(files, 'file')} of them removed\n`,
+    );
   }
   return exitCodes.ok;
 }
@@ -165,7 +169,9 @@ async function replayPart(
 }
 
 function summary({ replayed, rows, refused, refusals }: ReplayTotal): string {
-  const lines = [`${replayed} letters were sent once more and gave ${rows} rows\n`];
+  const lines = [
+    `${counted(replayed, 'letter')} sent once more, which gave ${counted(rows, 'row')}\n`,
+  ];
   if (refused > 0) lines.push(`${refused} stay, because they still cannot be kept:\n`);
   for (const { id, reason } of refusals) lines.push(`  ${id}: ${short(reason)}\n`);
   if (refused > refusals.length) lines.push(`  ... and ${refused - refusals.length} more\n`);

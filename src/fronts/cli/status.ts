@@ -49,11 +49,28 @@ function kept({ keys, dead_letters: letters }: StatusJson): [string, string][] {
   return rows;
 }
 
+/** The two largest units that it has: "2 d 5 h", "41 min 7 s". */
+function duration(secondsExact: number): string {
+  const seconds = Math.floor(secondsExact);
+  const units = [
+    [Math.floor(seconds / 86_400), 'd'],
+    [Math.floor(seconds / 3600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'min'],
+    [seconds % 60, 's'],
+  ] as const;
+  const first = units.findIndex(([count]) => count > 0);
+  const shown = first < 0 ? units.slice(-1) : units.slice(first, first + 2);
+  return shown.map(([count, unit]) => `${count} ${unit}`).join(' ');
+}
+
 function summary(status: StatusJson): string {
   const { gateway, writes, recovery, buffers, wal, catalog, disk, alarms } = status;
   const progress = gateway.phase === 'recovering' ? ` (${Math.floor(100 * recovery.share)} %)` : '';
   const rows: [string, string][] = [
-    ['gateway', `${gateway.id}, version ${gateway.version}, up ${gateway.uptime_seconds} s`],
+    [
+      'gateway',
+      `${gateway.id}, version ${gateway.version}, up ${duration(gateway.uptime_seconds)}`,
+    ],
     ['state', `${gateway.phase}${progress}`],
     ['writes', writes.accepted ? 'accepted' : `refused: ${writes.reason ?? 'no reason given'}`],
     ['in memory', `${buffers.rows_held ?? 0} rows, ${size(buffers.bytes ?? 0)}`],

@@ -40,7 +40,7 @@ void t.test('letters that are dropped are gone, over kills, and the others stay'
   const bare = await gateway.send({ method: 'DELETE', path: '/api/v1/deadletter' });
   t.equal(bare.status, 400, 'nor without saying which');
 
-  t.match(await drop(gateway, '--id', id, '--yes'), { code: 0, out: /^1 letters are dropped/ });
+  t.match(await drop(gateway, '--id', id, '--yes'), { code: 0, out: /^1 letter dropped/ });
   const rest = ['five', 'four', 'three', 'two'];
   t.same(await texts(gateway), rest);
   t.match(gateway.lines.join('\n'), new RegExp(`"dropped":1.*"id":"${id}".*dead letters dropped`));
@@ -70,7 +70,7 @@ void t.test('files of which no letter is left to be kept go', async (t) => {
     await gateway.write(`${text}1\n${text}2\n`);
     await gateway.filed();
   }
-  t.match(await drop(gateway, '--text', 'a', '--yes'), { out: /^2 letters .* 1 files/ });
+  t.match(await drop(gateway, '--text', 'a', '--yes'), { out: /^2 letters .* 1 file / });
   t.equal(await rows(), 4);
   t.match(await drop(gateway, '--text', 'c', '--yes'), { out: /^2 letters .* 0 files/ });
   t.equal(await rows(), 4, 'an older one is kept');

@@ -44,11 +44,10 @@ const olderNode = ['/usr/bin/node', '/usr/local/bin/node'].find((path) => {
 });
 const ways: readonly Way[] = [
   { title: 'holdfast serve', command: [process.execPath, bin, 'serve'] },
-  {
-    title: 'holdfast serve by an older Node',
-    command: [olderNode ?? '', bin, 'serve'],
-    skip: olderNode === undefined && 'no Node older than 24 is here',
-  },
+  // Where the system has no older Node, as on a machine that has this one only, nobody meets it.
+  ...(olderNode === undefined
+    ? []
+    : [{ title: 'holdfast serve by an older Node', command: [olderNode, bin, 'serve'] }]),
   {
     title: 'npm start',
     command: ['npm', 'start', '--'],

@@ -450,7 +450,7 @@ t.test(
     t.equal(code, 65);
     t.equal(
       out,
-      '6 letters were sent once more and gave 9 rows\n' +
+      '6 letters sent once more, which gave 9 rows\n' +
         '1 stay, because they still cannot be kept:\n  c-0: missing fields\\x07\n',
     );
     t.same(slept, [2000, 1000]);
