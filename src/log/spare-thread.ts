@@ -4,9 +4,6 @@
 import { parentPort } from 'node:worker_threads';
 import { nodeFiles } from '../base/disk/files.ts';
 import { present } from '../base/lib/assert.ts';
-import { standBack } from '../base/lib/thread-priority.ts';
 import { runSpares } from './spare-worker.ts';
 
-// Filled ahead of need: nobody waits for it.
-standBack();
 runSpares(present(parentPort, 'port of the spare thread'), { files: nodeFiles });

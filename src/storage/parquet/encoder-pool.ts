@@ -5,12 +5,10 @@
  * thread comes round tens of times a second, and a thousand flushes of a few rows must not take a
  * thousand of these turns. A thread that dies fails the jobs that it was at, and is replaced when
  * the next job needs it; one whose WebAssembly memory has grown large is replaced after its jobs,
- * since that memory never shrinks. The threads stand back for others (encoder-worker.ts) as
- * long as no job waits or runs for longer than the pool's patience.
+ * since that memory never shrinks.
  */
 import { Worker } from 'node:worker_threads';
 import { fromWire, GatewayError } from '../../base/errors/gateway-error.ts';
-import { systemClock, type Clock } from '../../base/lib/clock.ts';
 import type { EncoderReply, EncoderRequest } from './encoder-messages.ts';
 import type {
   Encoder,
@@ -27,9 +25,6 @@ export interface EncoderPoolOptions extends EncoderSettings {
   readonly threadsMax: number;
   /** A thread gets a further flush as long as those it has are fewer rows than this. */
   readonly rowsAhead?: number;
-  /** Age of a job from which on it is urgent, in milliseconds. */
-  readonly patienceMs?: number;
-  readonly clock?: Clock;
   /** Jobs that wait, those that a thread has not counted. */
   readonly queueMax: number;
   /** WebAssembly memory beyond which a thread is replaced. */
@@ -39,11 +34,7 @@ export interface EncoderPoolOptions extends EncoderSettings {
 /** An encoder is done with these in tens of milliseconds: until the main thread comes round. */
 const rowsAheadDefault = 20_000;
 
-/** A flush of 50,000 wide rows takes a fifth of this if nobody else wants the CPU. */
-const patienceMsDefault = 500;
-
 interface Job {
-  readonly sinceMs: number;
   readonly request: EncoderRequest;
   resolve(result: FlushResult | HotResult): void;
   reject(error: GatewayError): void;
@@ -78,15 +69,11 @@ export class EncoderPool implements Encoder {
   readonly #threads = new Set<Thread>();
   readonly #hot: Job[] = [];
   readonly #flushes: Job[] = [];
-  readonly #clock: Clock;
-  /** Read by the threads. */
-  readonly #urgency = new Int32Array(new SharedArrayBuffer(4));
   #threadsLost = 0;
   #closed = false;
 
   constructor(options: EncoderPoolOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
   }
 
   /** Resolves when all files of the job are durable. */
@@ -128,25 +115,14 @@ export class EncoderPool implements Encoder {
       return Promise.reject(new GatewayError('HF_ENCODER_QUEUE_FULL', message));
     }
     return new Promise((resolve, reject) => {
-      queue.push({ request, resolve, reject, sinceMs: this.#clock.monotonicMs() });
+      queue.push({ request, resolve, reject });
       this.#dispatch();
     });
   }
 
   #dispatch(): void {
-    this.#judgeUrgency();
     this.#send('hot', this.#hot);
     this.#send('flush', this.#flushes);
-  }
-
-  /** Under load it is called several times a second, with each job that comes or ends. */
-  #judgeUrgency(): void {
-    const { patienceMs = patienceMsDefault } = this.#options;
-    const before = this.#clock.monotonicMs() - patienceMs;
-    const isOld = (job: Job | undefined) => job !== undefined && job.sinceMs <= before;
-    let urgent = isOld(this.#hot[0]) || isOld(this.#flushes[0]);
-    for (const { hot, flushes } of this.#threads) urgent ||= isOld(hot[0]) || isOld(flushes[0]);
-    Atomics.store(this.#urgency, 0, urgent ? 1 : 0);
   }
 
   #send(kind: 'hot' | 'flush', queue: Job[]): void {
@@ -184,10 +160,9 @@ export class EncoderPool implements Encoder {
 
   #startThread(): Thread {
     const { thread: entry, dataDirectory, compression } = this.#options;
-    const settings = { dataDirectory, compression, urgency: this.#urgency };
     const worker = new Worker(entry, {
       name: 'encoder',
-      workerData: settings satisfies EncoderSettings,
+      workerData: { dataDirectory, compression },
     });
     const thread: Thread = { worker, hot: [], flushes: [], leaving: false };
     this.#threads.add(thread);

@@ -2,12 +2,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { nodeFiles } from '../../base/disk/files.ts';
 import { present } from '../../base/lib/assert.ts';
-import { TurnPriority } from '../../base/lib/thread-priority.ts';
 import { runEncoder } from './encoder-worker.ts';
 import type { EncoderSettings } from './types.ts';
 
 runEncoder(present(parentPort, 'parent port'), {
   files: nodeFiles,
   settings: workerData as EncoderSettings,
-  priority: new TurnPriority(),
 });

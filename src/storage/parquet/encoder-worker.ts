@@ -3,17 +3,11 @@
  * calls to the disk are meant: the thread has nothing else to do. A hot chunk that comes meanwhile
  * is encoded between two files. Behind a failure after which the thread must not be used, no
  * further flush is begun.
- *
- * Nobody waits for a flush, and it takes a core for a tenth of a second, several times a second
- * under load; so the thread stands back for those that take and answer requests. If they want all
- * of the CPU, flushes would then wait for ever: the pool says when they have waited too long, and
- * from its next file on the thread takes its usual share.
  */
 import { setImmediate } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import type { Files } from '../../base/disk/files.ts';
 import { asGatewayError, GatewayError, toWire } from '../../base/errors/gateway-error.ts';
-import type { TurnPriority } from '../../base/lib/thread-priority.ts';
 import { wasmBytes } from './encode.ts';
 import type { EncoderReply, EncoderRequest } from './encoder-messages.ts';
 import { FileWriter } from './file-writer.ts';
@@ -24,8 +18,6 @@ import type { EncoderSettings } from './types.ts';
 export interface EncoderDeps {
   readonly files: Files;
   readonly settings: EncoderSettings;
-  /** That of this thread; left alone if there is none. */
-  readonly priority?: Pick<TurnPriority, 'take'>;
 }
 
 /**
@@ -45,18 +37,13 @@ function failure(request: EncoderRequest['kind'], error: unknown): EncoderReply 
 
 /** Serves jobs until the port is closed. */
 export function runEncoder(port: MessagePort, deps: EncoderDeps): void {
-  const { files, settings, priority } = deps;
+  const { files, settings } = deps;
   const writer = new FileWriter(files, settings.dataDirectory);
-  const { urgency } = settings;
-  const pace = () => {
-    priority?.take(urgency !== undefined && Atomics.load(urgency, 0) !== 0);
-  };
   const serve = async (request: EncoderRequest): Promise<EncoderReply> => {
-    pace();
     try {
       const result =
         request.kind === 'flush'
-          ? await encodeFlush(request.job, settings.compression, writer, pace)
+          ? await encodeFlush(request.job, settings.compression, writer)
           : await encodeHot(request.job, files);
       return { kind: 'done', request: request.kind, result, wasmBytes: wasmBytes() };
     } catch (error) {

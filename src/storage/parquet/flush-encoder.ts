@@ -182,15 +182,11 @@ async function encodeFile(context: FileContext, compression: Compression, writer
   return { facts, statistics };
 }
 
-/**
- * Encodes and places the files of the job's range; when it resolves all of them are durable.
- * @param between called between two files
- */
+/** Encodes and places the files of the job's range; when it resolves all of them are durable. */
 export async function encodeFlush(
   job: FlushJob,
   compression: Compression,
   writer: FileWriter,
-  between: () => void = () => undefined,
 ): Promise<FlushResult> {
   const facts: FileFacts[] = [];
   const statistics: FileStatistics[] = [];
@@ -201,9 +197,7 @@ export async function encodeFlush(
       facts.push(made.facts);
       statistics.push(made.statistics);
       // A flush of old data can have thousands of files: hot chunks do not wait for all of them.
-      if (facts.length === wanted.length) break;
-      await setImmediate();
-      between();
+      if (facts.length < wanted.length) await setImmediate();
     }
     writer.settle();
   } catch (error) {

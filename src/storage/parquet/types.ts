@@ -103,8 +103,6 @@ export interface EncoderSettings {
   /** Absolute path of `<data_dir>/data`; exists and is durable. */
   readonly dataDirectory: string;
   readonly compression: Compression;
-  /** Shared with the pool: other than 0 at 0 if jobs wait for too long. */
-  readonly urgency?: Int32Array;
 }
 
 /** Encodes on other threads. Rejections are GatewayErrors; a failed flush leaves no file behind. */

@@ -1,16 +1,7 @@
 /** Real encoder threads: flushes and hot chunks over shared memory, threads that die, limits. */
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
 import { EncoderPool } from '../../../../src/storage/parquet/encoder-pool.ts';
@@ -273,39 +264,6 @@ t.test(
     await pool.flush(flushJob(5, 500));
     test.equal(pool.status().threads, 0, 'above its memory limit');
     test.equal(pool.status().threadsLost, 0);
-  },
-);
-
-t.test(
-  'a thread stands back, takes its share once a job is older than the patience, and stands back again',
-  async (test) => {
-    const taken = join(root, 'taken');
-    const go = join(root, 'go');
-    writeFileSync(taken, '');
-    const thread = composedThread(
-      'paced',
-      `import { appendFileSync, existsSync } from 'node:fs';
-const nap = new Int32Array(new SharedArrayBuffer(4));
-runEncoder(parentPort, {
-  settings: workerData,
-  priority: { take: (urgent) => appendFileSync(${JSON.stringify(taken)}, urgent ? 'u' : 'p') },
-  files: { ...nodeFiles, rename(from, to) {
-    while (!existsSync(${JSON.stringify(go)})) Atomics.wait(nap, 0, 0, 5);
-    nodeFiles.rename(from, to); } } });`,
-    );
-    let nowMs = 0;
-    const clock = { wallUs: () => 0, monotonicMs: () => nowMs };
-    const pool = new EncoderPool({ ...options, thread, patienceMs: 500, clock });
-    test.teardown(() => pool.close());
-    const first = pool.flush(flushJob(10, 900));
-    while (readFileSync(taken, 'utf8') === '') await setTimeout(5);
-    nowMs = 500;
-    const second = pool.flush(flushJob(10, 950));
-    nowMs = 1000;
-    writeFileSync(go, '');
-    await Promise.all([first, second]);
-    await pool.flush(flushJob(10, 990));
-    test.equal(readFileSync(taken, 'utf8'), 'pup');
   },
 );
 
