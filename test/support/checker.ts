@@ -62,6 +62,7 @@ export class DurabilityModel {
     for (const row of rows) {
       const key = rowKey(row);
       const versions = this.#versions.get(key) ?? [];
+      assertTold(request, row, versions);
       const last = versions.at(-1)?.request ?? 0;
       if (last > request) throw new Error(`request ${request} comes after ${last} for ${key}`);
       versions.push({ request, fields: row.fields });
@@ -84,17 +85,17 @@ export class DurabilityModel {
     const content = this.#points(rows, problems);
     const traced = this.requestsIn([...content.values()]);
     const present = new Set([...expectation.promised, ...traced]);
-    const missing = new Map<number, number>();
+    const missing = new Map<number, string[]>();
     const shown = new Map<number, number>();
     for (const [key, versions] of this.#versions) {
-      this.#checkPoint(content.get(key), versions, present, { missing, shown });
+      this.#checkPoint([key, content.get(key)], versions, present, { missing, shown });
     }
-    for (const [request, count] of missing) {
+    for (const [request, points] of missing) {
       const rowCount = this.#keys.get(request)?.length ?? 0;
       const isTorn = traced.has(request) || (shown.get(request) ?? 0) > 0;
       problems.push(
         isTorn
-          ? { kind: 'torn', request, detail: `${count} of ${rowCount} rows lack a value` }
+          ? { kind: 'torn', request, detail: tornText(points, rowCount) }
           : { kind: 'lost', request, detail: 'was promised' },
       );
     }
@@ -138,18 +139,21 @@ export class DurabilityModel {
 
   /** Counts, by request, rows of which a value that should be shown is, or is not. */
   #checkPoint(
-    row: PlainRow | undefined,
+    [key, row]: readonly [key: string, row: PlainRow | undefined],
     versions: readonly Version[],
     present: ReadonlySet<number>,
-    counts: { readonly missing: Map<number, number>; readonly shown: Map<number, number> },
+    counts: { readonly missing: Map<number, string[]>; readonly shown: Map<number, number> },
   ): void {
-    const missing = new Set<number>();
+    const missing = new Map<number, string>();
     const shown = new Set<number>();
     for (const [field, { value, request }] of Object.entries(folded(versions, present))) {
       const isShown = row !== undefined && hasValue(row.fields, field, valueText(value));
-      (isShown ? shown : missing).add(request);
+      if (isShown) shown.add(request);
+      else missing.set(request, `${field} is not ${valueText(value)}${insteadOf(row)}`);
     }
-    for (const request of missing) add(counts.missing, request);
+    for (const [request, lack] of missing) {
+      counts.missing.set(request, [...(counts.missing.get(request) ?? []), `${key}: ${lack}`]);
+    }
     for (const request of shown) if (!missing.has(request)) add(counts.shown, request);
   }
 
@@ -173,6 +177,19 @@ export class DurabilityModel {
   }
 }
 
+/** Throws if a value of `row` would not tell which request it is of. */
+function assertTold(request: number, { fields }: PlainRow, versions: readonly Version[]): void {
+  const others = versions.filter((version) => version.request !== request);
+  const text = (of: Readonly<Record<string, PlainValue>>) =>
+    JSON.stringify(Object.entries(of).map(([field, value]) => [field, valueText(value)]));
+  if (others.some((version) => text(version.fields) === text(fields))) return;
+  for (const [field, value] of Object.entries(fields)) {
+    const other = others.find((version) => hasValue(version.fields, field, valueText(value)));
+    if (other === undefined) continue;
+    throw new Error(`requests ${other.request} and ${request} give ${field} of a point one value`);
+  }
+}
+
 function hasValue(
   fields: Readonly<Record<string, PlainValue>>,
   field: string,
@@ -193,6 +210,15 @@ function folded(
     for (const [field, value] of Object.entries(fields)) held[field] = { value, request };
   }
   return held;
+}
+
+function insteadOf(row: PlainRow | undefined): string {
+  return row === undefined ? ', no such point' : ` in ${rowText(row)}`;
+}
+
+function tornText(points: readonly string[], rowCount: number): string {
+  const first = points.slice(0, 2).map((point) => point.slice(0, 400));
+  return `${points.length} of ${rowCount} rows lack a value; ${first.join('; ')}`;
 }
 
 function foldedText(versions: readonly Version[], present: ReadonlySet<number>): string {

@@ -153,7 +153,8 @@ export class MixedLoad {
         ...(naming === 'before' && { apart: `${number}.${index}` }),
       };
       this.#rowCount += 1;
-      const fields = { request: BigInt(number), n: BigInt(index), v: BigInt(this.#rowCount) };
+      // No other request writes these values, so they tell which one a row is of.
+      const fields = { request: BigInt(number), v: BigInt(this.#rowCount) };
       return { ...placeOf(place), tags, time, fields };
     });
     const body = bodyOf({ m: place.measurement, columns: columnsOf(rows) });
