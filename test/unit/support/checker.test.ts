@@ -193,15 +193,18 @@ void t.test('the load repeats with its seed; its versions come in the order of r
   t.end();
 });
 
-t.test('values that would not tell whose they are are refused, a request sent again is not', (t) => {
-  const told = new DurabilityModel();
-  const row = (fields: PlainRow['fields']): PlainRow => {
-    return { database: 'd', measurement: 'm', tags: {}, time: 1n, fields };
-  };
-  told.sent(1, [row({ v: 1n, n: 0n })]);
-  t.throws(() => {
-    told.sent(2, [row({ v: 2n, n: 0n })]);
-  }, /requests 1 and 2 give n of a point one value/);
-  told.sent(3, [row({ v: 1n, n: 0n })]);
-  t.end();
-});
+t.test(
+  'values that would not tell whose they are are refused, a request sent again is not',
+  (t) => {
+    const told = new DurabilityModel();
+    const row = (fields: PlainRow['fields']): PlainRow => {
+      return { database: 'd', measurement: 'm', tags: {}, time: 1n, fields };
+    };
+    told.sent(1, [row({ v: 1n, n: 0n })]);
+    t.throws(() => {
+      told.sent(2, [row({ v: 2n, n: 0n })]);
+    }, /requests 1 and 2 give n of a point one value/);
+    told.sent(3, [row({ v: 1n, n: 0n })]);
+    t.end();
+  },
+);
