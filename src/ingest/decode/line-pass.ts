@@ -9,7 +9,7 @@ import { byteSpace, type ByteSpace } from './bytes.ts';
 import { LineScanner, type LineSerials, type ScanLimits } from './line-scanner.ts';
 import { LineSkipper } from './line-skipper.ts';
 import { RejectionList } from './rejection-list.ts';
-import { RequestBatches, type BuilderSerials } from './request-batches.ts';
+import { RequestBatches, type BuilderSerials, renamedCellsOf } from './request-batches.ts';
 import { RequestDays } from './request-days.ts';
 import { RowPlacer } from './row-placer.ts';
 import type { SeriesCache, SeriesCaches } from './series-cache.ts';
@@ -131,12 +131,7 @@ export class LinePass {
 
   result(batches: readonly ColumnBatch[]): Decoded {
     const { rows, duplicateFields, cutTimeDigits, integersAsFloats } = this.#placer;
-    let renamedCells = 0;
-    for (const batch of batches) {
-      for (const { column, values } of batch.columns) {
-        if (column.sqlName !== column.spelling) renamedCells += values.length;
-      }
-    }
+    const renamedCells = renamedCellsOf(batches);
     return {
       batches,
       rows,

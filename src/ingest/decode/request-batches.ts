@@ -100,3 +100,14 @@ export class RequestBatches {
     open.delete(id);
   }
 }
+
+/** Cells in columns whose SQL name is not their spelling. */
+export function renamedCellsOf(batches: readonly ColumnBatch[]): number {
+  let cells = 0;
+  for (const { columns } of batches) {
+    for (const { column, values } of columns) {
+      if (column.sqlName !== column.spelling) cells += values.length;
+    }
+  }
+  return cells;
+}

@@ -15,7 +15,7 @@ import { ColumnarPlacer } from '../columnar/columnar-placer.ts';
 import { ItemRejections } from '../msgpack/item-rejections.ts';
 import type { KnownStrings } from '../msgpack/known-strings.ts';
 import { rejectionBytesMax } from '../rejection-list.ts';
-import { RequestBatches, type BuilderSerials } from '../request-batches.ts';
+import { RequestBatches, type BuilderSerials, renamedCellsOf } from '../request-batches.ts';
 import { RequestDays } from '../request-days.ts';
 import { parseFault, type Fault } from '../series-parser.ts';
 import type { Decoded, DecodeOptions } from '../types.ts';
@@ -136,12 +136,7 @@ export class ArrowPass {
 
   result(batches: readonly ColumnBatch[]): Decoded {
     const { rows, nanCells, cutTimeDigits, integersAsFloats } = this.#columnar;
-    let renamedCells = 0;
-    for (const batch of batches) {
-      for (const { column, values } of batch.columns) {
-        if (column.sqlName !== column.spelling) renamedCells += values.length;
-      }
-    }
+    const renamedCells = renamedCellsOf(batches);
     return {
       batches,
       rows,

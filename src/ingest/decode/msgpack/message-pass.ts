@@ -7,7 +7,7 @@ import type { ColumnBatch } from '../../../base/model/column-batch.ts';
 import type { RowAdmission } from '../../../storage/catalog/row-admission.ts';
 import { byteSpace, type ByteSpace } from '../bytes.ts';
 import { rejectionBytesMax } from '../rejection-list.ts';
-import { RequestBatches, type BuilderSerials } from '../request-batches.ts';
+import { RequestBatches, type BuilderSerials, renamedCellsOf } from '../request-batches.ts';
 import { RequestDays } from '../request-days.ts';
 import { RowPlacer } from '../row-placer.ts';
 import type { SeriesCaches } from '../series-cache.ts';
@@ -118,12 +118,7 @@ export class MessagePass {
   result(batches: readonly ColumnBatch[]): Decoded {
     const rows = this.#rows;
     const columnar = this.#columnar;
-    let renamedCells = 0;
-    for (const batch of batches) {
-      for (const { column, values } of batch.columns) {
-        if (column.sqlName !== column.spelling) renamedCells += values.length;
-      }
-    }
+    const renamedCells = renamedCellsOf(batches);
     return {
       batches,
       rows: rows.rows + columnar.rows,
