@@ -24,7 +24,7 @@ import { HotChunks } from './buffer/hot-chunks.ts';
 import { MeasurementBuffers } from './buffer/measurement-buffers.ts';
 import { SeriesMarks } from './buffer/series-marks.ts';
 import { ArrowDecoder } from './decode/arrow-ipc/arrow-ipc.ts';
-import { inTurns } from './decode/in-turns.ts';
+import { inTurns } from '../base/lib/turns.ts';
 import { LineDecoder } from './decode/line-protocol.ts';
 import { MessagePackDecoder } from './decode/msgpack/message-pack.ts';
 import { rejectedBatch } from './decode/rejected-rows.ts';

@@ -88,3 +88,23 @@ export function atOnce<T>(steps: Steps<T>): T {
     if (step.done === true) return step.value;
   }
 }
+
+/** How work that somebody awaits gives way. */
+export interface Pace {
+  /** Monotonic milliseconds; when to give way. */
+  monotonicMs(): number;
+  /** Awaited when others get a turn. */
+  yieldNow(): Promise<void>;
+}
+
+/** What `steps` gives, in turns, beside other work that is done so. @throws what it throws */
+export async function inTurns<T>(steps: Steps<T>, { monotonicMs, yieldNow }: Pace): Promise<T> {
+  let startedMs = monotonicMs();
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    if (monotonicMs() - startedMs < turnMs) continue;
+    await yieldNow();
+    startedMs = monotonicMs();
+  }
+}

@@ -4,7 +4,7 @@
  */
 import { GatewayError } from '../../../base/errors/gateway-error.ts';
 import type { RowAdmission } from '../../../storage/catalog/row-admission.ts';
-import { inTurns } from '../in-turns.ts';
+import { inTurns } from '../../../base/lib/turns.ts';
 import { KnownStrings } from '../msgpack/known-strings.ts';
 import type { BuilderSerials } from '../request-batches.ts';
 import type { Decoded, DecodeOptions } from '../types.ts';

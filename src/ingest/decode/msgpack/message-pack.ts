@@ -5,7 +5,7 @@
  */
 import { GatewayError } from '../../../base/errors/gateway-error.ts';
 import type { RowAdmission } from '../../../storage/catalog/row-admission.ts';
-import { inTurns } from '../in-turns.ts';
+import { inTurns } from '../../../base/lib/turns.ts';
 import { SeriesCaches } from '../series-cache.ts';
 import type { Decoded, DecodeOptions } from '../types.ts';
 import { KnownStrings } from './known-strings.ts';
