@@ -293,7 +293,7 @@ const foreign = [
 ] as const;
 
 for (const [which, version, code] of foreign) {
-  t.test(`a ${which} format is refused and nothing is touched`, (t) => {
+  t.test(`a format that is ${which} is refused and nothing is touched`, (t) => {
     const bench = new Bench();
     append(bench.open().log, 'a');
     bench.disk.restart('kill');
